@@ -1,11 +1,11 @@
 """Registers as data: address, name, fields; widths and overlaps are checked when a class is made.
 
-    class DHCSR(Register, address=0xE000_EDF0):
-        C_HALT = bit(1)
+class DHCSR(Register, address=0xE000_EDF0):
+    C_HALT = bit(1)
 
-    DHCSR(word).C_HALT          a typed value
-    DHCSR.C_HALT.mask           the field itself
-    DHCSR.make(C_HALT=1)        a word with these fields set and all others 0
+DHCSR(word).C_HALT          a typed value
+DHCSR.C_HALT.mask           the field itself
+DHCSR.make(C_HALT=1)        a word with these fields set and all others 0
 """
 
 from __future__ import annotations
