@@ -1,0 +1,22 @@
+"""The demo's session with every kind of ST-Link, driven by a real GDB."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
+
+
+@pytest.mark.parametrize("probe", ["stlink-v2", "stlink-v2-1", "stlink-v3", "stlink-clone"])
+def test_demo_session(probe: str) -> None:
+    run = subprocess.run(
+        [sys.executable, str(DEMO), f"sim:stm32f103c8,probe={probe}"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "every answer was the expected one" in run.stdout
