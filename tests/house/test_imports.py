@@ -54,7 +54,7 @@ def violations(name: str, source: str) -> Iterator[str]:
             yield f"{name}:{line} imports {first}: its door is {sorted(DOORS[first])}"
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("module", list(modules()), ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_run_downwards(module: Path) -> None:
     assert list(violations(module.relative_to(ROOT).as_posix(), module.read_text())) == []
 
