@@ -1,0 +1,164 @@
+"""The ST-Link as a Probe: opening, batches, closing. See ``..probe`` for what each method promises."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from ..access import Access, Poll, Read, ReadBlock, ReadCore, Result, Write, WriteBlock, WriteCore
+from ..errors import ProbeError, ProbeGoneError, ProbeProtocolError, ProbeTimeoutError
+from ..probe import ProbeInfo
+from ..usb import UsbDevice
+from . import commands
+from .core import CoreRegisters
+from .firmware import Feature, Firmware, parse_version, parse_version_ex
+from .identity import IDENTITIES
+from .link import Link
+from .memory import MemoryPort
+from .plan import check, word_run
+from .transport import Transport
+
+__all__ = ["StLink"]
+
+log = logging.getLogger(__name__)
+
+_UPGRADE = "Update it with ST's tool STSW-LINK007, or use another probe."
+_AFTER_RESET_SECONDS = 1.0
+# From three words on, one list (four transfers) is cheaper than single words (two each).
+_SHORTEST_LIST = 3
+
+
+class StLink:
+    """An opened ST-Link/V2, V2-1 or V3."""
+
+    def __init__(self, transport: Transport, link: Link, serial: str) -> None:
+        self._transport = transport
+        self._link = link
+        self._memory = MemoryPort(link)
+        self._core = CoreRegisters(link, self._memory)
+        self._list_limit = link.firmware.rw_misc_items if link.firmware.has(Feature.RW_MISC) else 0
+        self._info = ProbeInfo(transport.identity.name, serial, str(link.firmware), f"stlink:{serial}")
+
+    @classmethod
+    def open(cls, device: UsbDevice, serial: str, sleep: Callable[[float], None]) -> Self:
+        """Claim the probe, get in step with it and leave whatever mode it was left in.
+
+        A probe that does not answer is reset once. Raises ProbeBusyError, ProbePermissionError,
+        ProbeGoneError, ProbeTimeoutError, ProbeProtocolError (also for firmware that cannot debug).
+        """
+        transport = Transport(device, IDENTITIES[device.product_id])
+        try:
+            firmware = _identify(transport, _wake(transport, sleep))
+            link = Link(transport, firmware, sleep)
+            link.leave_modes()
+        except ProbeError:
+            transport.close()
+            raise
+        return cls(transport, link, serial)
+
+    @property
+    def info(self) -> ProbeInfo:
+        """See Probe."""
+        return self._info
+
+    def voltage(self) -> float | None:
+        """See Probe."""
+        return self._link.voltage()
+
+    def set_speed(self, khz: int) -> int:
+        """See Probe."""
+        return self._link.set_speed(khz)
+
+    def connect(self) -> None:
+        """See Probe. Also raises TargetPowerError and NoTargetError; may be called again after a lost target."""
+        self._link.connect()
+        self._memory.learn_window()
+
+    def set_reset(self, asserted: bool) -> None:
+        """See Probe."""
+        self._link.set_reset(low=asserted)
+
+    def run(self, accesses: Sequence[Access]) -> list[Result]:
+        """See Probe."""
+        check(accesses)
+        results: list[Result] = []
+        while len(results) < len(accesses):
+            index = len(results)
+            length = word_run(accesses, index, self._list_limit) if self._list_limit else 0
+            if length >= _SHORTEST_LIST:
+                results += self._run_list(accesses[index : index + length], index)
+            else:
+                results.append(self._run_one(accesses[index], index))
+        return results
+
+    def _run_list(self, run: Sequence[Access], index: int) -> list[Result]:
+        results: list[Result] = [*self._memory.run_words(run, index)]
+        last = run[-1]
+        if isinstance(last, Poll):
+            first = results[-1]
+            assert isinstance(first, int)
+            results[-1] = self._memory.poll(last, index + len(run) - 1, first)
+        return results
+
+    def _run_one(self, access: Access, index: int) -> Result:
+        match access:
+            case Read():
+                return self._memory.read(access, index)
+            case Write():
+                self._memory.write(access, index)
+            case ReadBlock(address, length):
+                return self._memory.read_block(address, length, index)
+            case WriteBlock(address, data):
+                self._memory.write_block(address, data, index)
+            case Poll():
+                return self._memory.poll(access, index)
+            case ReadCore(registers):
+                return self._core.read(registers, index)
+            case WriteCore(register, value):
+                self._core.write(register, value, index)
+        return None
+
+    def close(self) -> None:
+        """See Probe."""
+        try:
+            self._link.disconnect()
+        except ProbeError as error:
+            # A probe that is gone or stuck cannot be told good-bye; its USB handle is released all the same.
+            log.debug("! closing: %s", error)
+        finally:
+            self._transport.close()
+
+
+def _wake(transport: Transport, sleep: Callable[[float], None]) -> bytes:
+    """Open the probe and return its version answer; a probe that is stuck is reset once."""
+    try:
+        return transport.open()
+    except (ProbeTimeoutError, ProbeProtocolError) as error:
+        log.debug("! no version (%s), resetting the probe", error)
+    try:
+        transport.reset()
+        sleep(_AFTER_RESET_SECONDS)
+        transport.device.find_again()
+        return transport.open()
+    except (ProbeTimeoutError, ProbeProtocolError, ProbeGoneError) as error:
+        raise type(error)(
+            f"Opening the {transport.identity.name}",
+            f"it did not answer, and a USB reset did not help ({error.seen})",
+            "Unplug it, wait a second and plug it in again.",
+        ) from error
+
+
+def _identify(transport: Transport, answer: bytes) -> Firmware:
+    """The firmware's version; raises ProbeProtocolError for firmware that cannot debug."""
+    firmware = parse_version(answer)
+    if firmware.hardware >= 3:
+        firmware = parse_version_ex(transport.query(commands.GET_VERSION_EX))
+    attempt = f"Opening the {transport.identity.name}"
+    if firmware.hardware < 2:
+        raise ProbeProtocolError(attempt, f"its firmware {firmware} is of the first generation", _UPGRADE)
+    if firmware.jtag == 0:
+        raise ProbeProtocolError(attempt, f"its firmware {firmware} can do SWIM only, not SWD", _UPGRADE)
+    if firmware.outdated:
+        log.warning("The probe's firmware %s is old; it works, but slowly. %s", firmware, _UPGRADE)
+    return firmware
