@@ -6,7 +6,8 @@ one per transfer); for a simulated probe it runs inline, because a thread and a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 import trio
@@ -58,6 +59,15 @@ class Memory:
         self.probe = probe
         self.executor = executor
         self.lock = trio.Lock()
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncGenerator[None, None]:
+        """Hold ``lock``; free of charge for the task that holds it already, so operations may nest."""
+        if self.lock.statistics().owner is trio.lowlevel.current_task():
+            yield
+            return
+        async with self.lock:
+            yield
 
     async def run(self, batch: Batch) -> Batch:
         """Carry out a batch and fill in its results; an empty one costs nothing."""

@@ -6,6 +6,9 @@ class DHCSR(Register, address=0xE000_EDF0):
 DHCSR(word).C_HALT          a typed value
 DHCSR.C_HALT.mask           the field itself
 DHCSR.make(C_HALT=1)        a word with these fields set and all others 0
+
+A ``Word`` is the same without an address (xPSR, a ROM table entry); a register that exists several
+times has a ``stride``, and ``FP_COMP.at(2)`` is the address of the third one.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Self, TypeVar, overload
 
-__all__ = ["Field", "Register", "bit", "bits"]
+__all__ = ["Field", "Register", "Word", "bit", "bits"]
 
 V_co = TypeVar("V_co", bound=int, covariant=True)
 
@@ -28,7 +31,7 @@ class Field(Generic[V_co]):
         self.mask = ((1 << width) - 1) << lsb
         self.name = ""
 
-    def __set_name__(self, owner: type[Register], name: str) -> None:
+    def __set_name__(self, owner: type[Word], name: str) -> None:
         self.name = name
         taken = sum(field.mask for field in owner.fields.values())
         if taken & self.mask or self.mask >> 32:
@@ -36,10 +39,10 @@ class Field(Generic[V_co]):
         owner.fields = {**owner.fields, name: self}
 
     @overload
-    def __get__(self, register: None, owner: type[Register]) -> Self: ...
+    def __get__(self, register: None, owner: type[Word]) -> Self: ...
     @overload
-    def __get__(self, register: Register, owner: type[Register]) -> V_co: ...
-    def __get__(self, register: Register | None, owner: type[Register]) -> Self | V_co:
+    def __get__(self, register: Word, owner: type[Word]) -> V_co: ...
+    def __get__(self, register: Word | None, owner: type[Word]) -> Self | V_co:
         if register is None:
             return self
         return self.kind((register.value & self.mask) >> self.lsb)
@@ -56,15 +59,11 @@ def bits(lsb: int, width: int) -> Field[int]:
 
 
 @dataclass(frozen=True)
-class Register:
-    """A word seen as a register; subclasses declare the address and the fields."""
+class Word:
+    """32 bits with named fields; subclasses declare the fields."""
 
     value: int
-    address: ClassVar[int]
     fields: ClassVar[dict[str, Field[int]]] = {}
-
-    def __init_subclass__(cls, *, address: int) -> None:
-        cls.address = address
 
     @classmethod
     def make(cls, base: int = 0, **fields: int) -> int:
@@ -75,10 +74,34 @@ class Register:
             word = (word & ~field.mask) | ((int(value) << field.lsb) & field.mask)
         return word
 
-    def __str__(self) -> str:
-        named = " ".join(
+    @property
+    def names(self) -> list[str]:
+        """The fields that are not 0, "NAME" for a set bit and "NAME=0x.." for a number."""
+        return [
             name if field.width == 1 else f"{name}={(self.value & field.mask) >> field.lsb:#x}"
             for name, field in self.fields.items()
             if self.value & field.mask
-        )
+        ]
+
+    def __str__(self) -> str:
+        named = " ".join(self.names)
         return f"{type(self).__name__}={self.value:#010x}" + (f" ({named})" if named else "")
+
+
+@dataclass(frozen=True)
+class Register(Word):
+    """A word at an address; subclasses declare the address and the fields."""
+
+    address: ClassVar[int]
+    stride: ClassVar[int] = 0
+
+    def __init_subclass__(cls, *, address: int, stride: int = 0) -> None:
+        cls.address = address
+        cls.stride = stride
+
+    @classmethod
+    def at(cls, index: int) -> int:
+        """Address of the ``index``-th register of an array; ValueError where there is only one."""
+        if index and not cls.stride:
+            raise ValueError(f"{cls.__name__} exists once")
+        return cls.address + index * cls.stride

@@ -1,0 +1,247 @@
+"""A Cortex-M core under halting debug: halt, run, step, registers, memory; one snapshot per stop.
+
+Armv7-M ARM DDI0403E, part C1. ``core.py`` completes this class with connecting, reset and detaching;
+the rules of DHCSR are in ``control.py``.
+
+A batch is carried out whole or not at all when its caller is cancelled, and what is remembered here is
+changed only after it ran: cancellation at any await leaves a core that the next ``poll`` sees as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..probes.access import Batch
+from ..probes.errors import TargetError
+from .breakpoints import Breakpoints, is_bkpt
+from .control import DFSR_ALL, Control
+from .identify import CoreInfo
+from .memory import Memory
+from .patching import synchronise
+from .register_file import RegisterFile
+from .registers_core import Regsel, advance_it_state, register_name
+from .registers_debug import DEMCR, DFSR, DHCSR
+from .snapshot import take_snapshot
+from .stepping import HALT_TIMEOUT, Stepped, halt_failed, single_step
+from .stop import Stop, StopReason
+
+__all__ = ["FAULT_CATCHES", "CoreControl"]
+
+FAULT_CATCHES = DEMCR.make(VC_MMERR=1, VC_NOCPERR=1, VC_CHKERR=1, VC_STATERR=1, VC_BUSERR=1, VC_INTERR=1, VC_HARDERR=1)
+"""Every fault stops the core before its handler runs (DDI0403E C1.6.5), so that a crash has a reason."""
+
+
+class CoreControl:
+    """What can be done to a core that has been connected to.
+
+    ``stop`` is the snapshot of the present stop, None while the core runs. ``notices`` collects sentences
+    the user should see (a reset that happened, a reset line that is not there); whoever shows them
+    takes them out. Methods raise what the probe raises, and TargetError.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.breakpoints = Breakpoints()
+        self.stop: Stop | None = None
+        self.notices: list[str] = []
+        self.vector_catch = FAULT_CATCHES
+        self._info: CoreInfo | None = None
+        self._control = Control(memory)
+        self._registers = RegisterFile(memory)
+        # What a stop is when DFSR says no more than HALTED.
+        self._expected = StopReason.HALT_REQUEST
+        # PC of a stop by a BKPT event: a BKPT instruction of the program's own may stand there.
+        self._bkpt_stop: int | None = None
+
+    @property
+    def info(self) -> CoreInfo:
+        """Which core this is; RuntimeError before ``connect``."""
+        if self._info is None:
+            raise RuntimeError("the core has not been connected to")
+        return self._info
+
+    # ------------------------------------------------------------------------------------ seeing a stop
+    async def poll(self) -> Stop | None:
+        """One look: None while the core runs, else the snapshot, taken once and kept until it runs again.
+
+        A locked-up core is halted and reported as such. A reset that happened meanwhile becomes a notice;
+        breakpoints and vector catches are written again.
+        """
+        async with self.memory.exclusive():
+            if self.stop is not None:
+                return self.stop
+            dhcsr = await self._control.look()
+            if dhcsr.S_RESET_ST or not dhcsr.C_DEBUGEN:
+                await self._after_foreign_reset(dhcsr)
+            if dhcsr.S_HALT:
+                return await self._stopped(dhcsr)
+            if dhcsr.S_LOCKUP:
+                return await self._halt()
+            return None
+
+    async def halt(self) -> Stop:
+        """Halt the core, asleep or not, and take the snapshot; a core that is halted stays as it is."""
+        async with self.memory.exclusive():
+            return self.stop or await self._halt()
+
+    async def _halt(self) -> Stop:
+        before, dhcsr, dfsr = await self._control.halt(HALT_TIMEOUT)
+        if not dhcsr.S_HALT:
+            raise halt_failed(dhcsr)
+        if before.S_RESET_ST:
+            await self._after_foreign_reset(before)
+        # Halting ends a lockup; DHCSR from before tells of it.
+        return await self._stopped(before if before.S_LOCKUP else dhcsr, dfsr)
+
+    async def _stopped(self, dhcsr: DHCSR, dfsr: int | None = None) -> Stop:
+        stop = await take_snapshot(
+            self.memory,
+            dhcsr,
+            dfsr,
+            expected=self._expected,
+            fault_registers=self.info.main_extension,
+        )
+        self._expected = StopReason.HALT_REQUEST
+        self._bkpt_stop = stop.pc if DFSR(stop.dfsr).BKPT else None
+        self.stop = stop
+        return stop
+
+    async def _after_foreign_reset(self, dhcsr: DHCSR) -> None:
+        if dhcsr.C_DEBUGEN:
+            self.notices.append("The target was reset while it ran; breakpoints and vector catches were written again.")
+        else:
+            self.notices.append("The target lost halting debug while it ran (power was lost?); it was set up again.")
+        self.breakpoints.forget_written()
+        batch = Batch()
+        if not dhcsr.C_DEBUGEN:
+            self._control.enable(batch)
+        batch.write(DEMCR.address, self._demcr())
+        contents = self.breakpoints.write_hardware(batch)
+        await self.memory.run(batch)
+        self.breakpoints.written(contents)
+
+    def _demcr(self) -> int:
+        """DEMCR while debugging: trace units on, faults caught; Armv6-M has HARDERR only."""
+        catches = self.vector_catch
+        if self._info is None or not self._info.main_extension:
+            catches &= DEMCR.VC_HARDERR.mask
+        return DEMCR.make(catches, TRCENA=1)
+
+    # ------------------------------------------------------------------------------------ running
+    async def resume(self) -> None:
+        """Let the core run, with all breakpoints of the table in place and interrupts unmasked.
+
+        An instruction with a breakpoint on it is stepped first, that breakpoint alone being out. When
+        this step ends with another reason to stop, the core stays halted and ``poll`` reports it. A BKPT
+        instruction of the program's own at which the core stopped is passed over; GDB, too, passes over
+        those it knows of, and then PC is past it already. A core that runs is left running.
+        """
+        async with self.memory.exclusive():
+            stop = await self.poll()
+            if stop is None:
+                return
+            if await self._pass_own_bkpt(stop):
+                stop = self.stop or stop
+            if stop.pc in self.breakpoints:
+                stepped = await self._step(stop)
+                if stepped.dfsr & ~DFSR.HALTED.mask or stepped.dhcsr.S_LOCKUP:
+                    await self._stopped(stepped.dhcsr, stepped.dfsr)
+                    return
+            await self._run()
+
+    async def _run(self) -> None:
+        await synchronise(self.memory, self.breakpoints)
+        batch = Batch()
+        contents = self.breakpoints.write_hardware(batch)
+        batch.write(DFSR.address, DFSR_ALL)
+        self._control.run(batch)
+        self._leave_stop(StopReason.HALT_REQUEST)
+        await self.memory.run(batch)
+        self.breakpoints.written(contents)
+        self._control.masked = self._control.doubt = False
+
+    def _leave_stop(self, expected: StopReason) -> None:
+        self.stop = None
+        self._expected = expected
+        self._bkpt_stop = None
+        self._registers.forget()
+        self._control.doubt = True
+
+    async def step(self) -> Stop:
+        """Carry out one instruction with interrupts masked (they stay masked until the core is resumed).
+
+        A WFI or WFE counts as done when the core has gone to sleep. An instruction that does not end
+        within 0.1 s is ended by a halt request and reported as one. At a BKPT instruction of the
+        program's own the step is to pass over it. Raises TargetError when the core is running.
+        """
+        async with self.memory.exclusive():
+            stop = await self._require_stop("Stepping")
+            if await self._pass_own_bkpt(stop):
+                self.stop = replace(self.stop or stop, reason=StopReason.STEP)
+                return self.stop
+            stepped = await self._step(stop)
+            if stepped.forced:
+                self._expected = StopReason.HALT_REQUEST
+            return await self._stopped(stepped.dhcsr, stepped.dfsr)
+
+    async def _step(self, stop: Stop) -> Stepped:
+        self._leave_stop(StopReason.STEP)
+        return await single_step(self.memory, self._control, self.breakpoints, stop.pc)
+
+    async def _pass_own_bkpt(self, stop: Stop) -> bool:
+        """Move PC past the BKPT instruction that stopped the core, if it belongs to the program."""
+        pc = stop.pc
+        if pc != self._bkpt_stop or pc in self.breakpoints:
+            return False
+        if not is_bkpt(int.from_bytes(await self.read_memory(pc, 2), "little")):
+            return False
+        await self.write_register(Regsel.PC, pc + 2)
+        if advance_it_state(stop.xpsr) != stop.xpsr:
+            await self.write_register(Regsel.XPSR, advance_it_state(stop.xpsr))
+        self._bkpt_stop = None
+        return True
+
+    async def _require_stop(self, attempt: str) -> Stop:
+        stop = await self.poll()
+        if stop is None:
+            raise TargetError(attempt, "the core is running", "Halt it first.")
+        return stop
+
+    # ------------------------------------------------------------------------------------ registers
+    async def read_register(self, regsel: int) -> int:
+        """A core register by REGSEL number; 20 is CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word.
+
+        Those of the snapshot cost nothing; others are read once per stop. TargetError when running.
+        """
+        async with self.memory.exclusive():
+            stop = await self._require_stop(f"Reading {register_name(regsel)}")
+            return await self._registers.read(stop, regsel)
+
+    async def write_register(self, regsel: int, value: int) -> None:
+        """Write a core register at once and keep the snapshot true. TargetError when running."""
+        async with self.memory.exclusive():
+            stop = await self._require_stop(f"Writing {register_name(regsel)}")
+            self.stop = await self._registers.write(stop, regsel, value)
+
+    async def reread(self) -> Stop:
+        """Take the snapshot again, after something else has changed registers of the halted core."""
+        async with self.memory.exclusive():
+            stop = await self._require_stop("Reading the registers")
+            self._registers.forget()
+            again = await take_snapshot(
+                self.memory, DHCSR(stop.dhcsr), stop.dfsr, expected=stop.reason, fault_registers=False
+            )
+            self.stop = replace(stop, registers=again.registers)
+            return self.stop
+
+    # ------------------------------------------------------------------------------------ memory
+    async def read_memory(self, address: int, length: int) -> bytes:
+        """Read memory as the program wrote it: our own BKPT instructions do not show."""
+        async with self.memory.exclusive():
+            return self.breakpoints.hide(address, await self.memory.read(address, length))
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """Write memory; under our own BKPT instructions, which stay, the new content is kept for later."""
+        async with self.memory.exclusive():
+            await self.memory.write(address, self.breakpoints.keep(address, data))
+            self.breakpoints.wrote(address, data)

@@ -1,0 +1,43 @@
+"""Reading a stop: all core registers at once, the fault registers where they mean something."""
+
+from __future__ import annotations
+
+from ..probes.access import Batch
+from .memory import Memory
+from .registers_core import SNAPSHOT
+from .registers_debug import DFSR, DHCSR
+from .registers_system import BFAR, CFSR, HFSR, MMFAR
+from .stop import Stop, StopReason, classify
+
+__all__ = ["take_snapshot"]
+
+_FAULTY = {StopReason.VECTOR_CATCH, StopReason.LOCKUP}
+
+
+async def take_snapshot(
+    memory: Memory,
+    dhcsr: DHCSR,
+    dfsr: int | None,
+    *,
+    expected: StopReason,
+    fault_registers: bool,
+) -> Stop:
+    """Read the registers of a core seen halted (S_HALT); otherwise they would be stale or invented.
+
+    ``dfsr`` is DFSR where it was read already. ``expected`` is the reason when DFSR says only HALTED.
+    """
+    batch = Batch()
+    dfsr_slot = batch.read(DFSR.address) if dfsr is None else None
+    registers = batch.read_core(*SNAPSHOT)
+    await memory.run(batch)
+    if dfsr_slot is not None:
+        dfsr = dfsr_slot.value
+    assert dfsr is not None
+    reason = StopReason.LOCKUP if dhcsr.S_LOCKUP else classify(dfsr, expected)
+    values = dict(zip(SNAPSHOT, registers.value, strict=True))
+    if not fault_registers or reason not in _FAULTY:
+        return Stop(reason, dhcsr.value, dfsr, values)
+    batch = Batch()
+    cfsr, hfsr, mmfar, bfar = (batch.read(register.address) for register in (CFSR, HFSR, MMFAR, BFAR))
+    await memory.run(batch)
+    return Stop(reason, dhcsr.value, dfsr, values, cfsr.value, hfsr.value, mmfar.value, bfar.value)
