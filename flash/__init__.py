@@ -1,1 +1,13 @@
-"""TODO."""
+"""Images, memory maps, the plan, the loader engine and the families of flash.
+
+- ``image``       what is to be programmed: ELF (``elf``), Intel HEX (``hexfile``), raw binary
+- ``memory_map``  what is where in a chip
+- ``chips``       which chips there are; found by their ids or by name
+- ``plan``        pure: from edits and geometry to sectors with their new content
+- ``stream``      pure: from a plan to the commands the RAM loader executes
+- ``family``      what a flash controller's description consists of; ``families/`` holds them filled in
+- ``loaders/``    the RAM loaders: source, assembled bytes
+- ``sanitize``    what firmware may have left behind: saved, made harmless, put back
+- ``engine``      runs the loader on the target
+- ``session``     GDB's vFlashErase, vFlashWrite, vFlashDone
+"""

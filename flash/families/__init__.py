@@ -1,0 +1,1 @@
+"""Flash controllers, one filled-in description each."""

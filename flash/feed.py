@@ -1,0 +1,138 @@
+"""Keeps the loader's ring of slots filled while it works, with few looks at its progress.
+
+Each look costs transfers, so the time until some slots will be free again is estimated, slept, and corrected by
+what is seen then. A loader that is fed too slowly never waits long: whenever the ring is half empty it is
+filled up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import accumulate
+
+import trio
+
+from ..arm.memory import Memory
+from ..probes.access import Batch
+from .layout import Layout
+from .stream import Outcome, Piece
+
+__all__ = ["Feeder", "Pace"]
+
+COUNT_MASK = 0xFF_FFFF
+OUTCOME_SHIFT = 24
+SHORTEST_NAP = 0.002
+"""Seconds between two looks."""
+PATIENCE_FACTOR = 2.0
+PATIENCE = 0.5
+"""A slot may take this many seconds more than its maximum times the factor; then the loader has stopped."""
+
+
+class Pace:
+    """When will the loader have begun slot ``k`` (counted from 1)? Times in seconds on trio's clock."""
+
+    def __init__(self, pieces: Sequence[Piece], now: float) -> None:
+        self._typical = [0.0, *accumulate(piece.typical for piece in pieces)]
+        self._origin, self._origin_slot = now, 1
+        self.factor = 1.02
+
+    def due(self, slot: int) -> float:
+        """The estimate; a slot behind the last means the end."""
+        return self._origin + self.factor * self._span(slot)
+
+    def _span(self, slot: int) -> float:
+        last = len(self._typical) - 1
+        return self._typical[min(slot - 1, last)] - self._typical[min(self._origin_slot - 1, last)]
+
+    def seen(self, slot: int, now: float) -> None:
+        """``slot`` has begun by ``now``, the next one has not: narrow the factor to what that allows."""
+        elapsed = now - self._origin
+        if self._span(slot + 1) > 0:
+            self.factor = max(self.factor, elapsed / self._span(slot + 1))
+        if self._span(slot) > 0:
+            self.factor = min(self.factor, elapsed / self._span(slot))
+
+    def waited_for_us(self, slot: int, now: float) -> None:
+        """The loader stood still because ``slot`` was not filled: count afresh from here."""
+        self._origin, self._origin_slot = now, slot
+
+
+class Feeder:
+    """Sends ``pieces`` from the ``sent``-th on; ``check`` is called when the loader is late, raises if it stopped."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        layout: Layout,
+        pieces: Sequence[Piece],
+        sent: int,
+        check: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._memory = memory
+        self._layout = layout
+        self._pieces = pieces
+        self._sent = sent
+        self._check = check
+        self._begun = 0
+        self._moved = trio.current_time()
+        self._pace = Pace(pieces, self._moved)
+
+    async def run(self) -> Outcome | None:
+        """Feed until the loader tells an outcome; None for a progress word that no loader of ours writes."""
+        while True:
+            outcome = await self._exchange()
+            if outcome is not Outcome.RUNNING:
+                return outcome
+            if self._sent < len(self._pieces) and self._free() >= self._worthwhile():
+                continue
+            await trio.sleep(max(SHORTEST_NAP, self._pace.due(self._goal()) - trio.current_time()))
+
+    def _worthwhile(self) -> int:
+        """Slots to be free before they are filled: half the ring, or all that is left to send."""
+        return min(max(1, self._layout.slots // 2), len(self._pieces) - self._sent)
+
+    def _goal(self) -> int:
+        """The slot that will have begun when it is worth looking again."""
+        if self._begun == 0:
+            return 1
+        if self._sent == len(self._pieces):
+            return len(self._pieces) + 1
+        return self._sent - self._layout.slots + self._worthwhile() + 1
+
+    def _free(self) -> int:
+        """Slots that may be written. None before the loader has begun: it is still clearing their numbers."""
+        return self._layout.slots - (self._sent - self._begun + 1) if self._begun else 0
+
+    async def _exchange(self) -> Outcome | None:
+        """Fill what is free and read the progress, in one batch."""
+        batch = Batch()
+        last = min(self._sent + self._free(), len(self._pieces))
+        if last - self._sent < self._worthwhile():
+            last = self._sent
+        for index in range(self._sent, last):
+            batch.write_block(self._layout.slot(index), self._layout.filled_slot(index, self._pieces[index].data))
+        progress = batch.read(self._layout.progress)
+        await self._memory.run(batch)
+        return await self._take(progress.value, before=self._sent, after=last)
+
+    async def _take(self, progress: int, before: int, after: int) -> Outcome | None:
+        begun, now = progress & COUNT_MASK, trio.current_time()
+        if not self._begun <= begun <= after + 1 or progress >> OUTCOME_SHIFT > max(Outcome):
+            return None
+        self._sent = after
+        if begun != self._begun:
+            self._begun, self._moved = begun, now
+        elif after == before:
+            await self._check_late(now)
+        if begun > before:
+            self._pace.waited_for_us(begun, now)
+        elif begun:
+            self._pace.seen(begun, now)
+        return Outcome(progress >> OUTCOME_SHIFT)
+
+    async def _check_late(self, now: float) -> None:
+        """No progress since the last look: a stopped core is noticed here, and so is one that hangs."""
+        limit = PATIENCE
+        if 0 < self._begun <= len(self._pieces):
+            limit += PATIENCE_FACTOR * self._pieces[self._begun - 1].maximum
+        await self._check(now - self._moved if now - self._moved > limit else 0.0)

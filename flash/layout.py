@@ -1,0 +1,119 @@
+"""Where the loader, its stack and its ring of slots lie in RAM, and what the host writes there before the start.
+
+The loader's memory begins where RAM begins: any vector table may stand there, and every part has it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from .family import Family, LoaderCode
+from .memory_map import Region
+
+__all__ = ["Layout", "Mailbox", "lay_out"]
+
+KIB = 1024
+TABLE_SIZE = 1 * KIB
+SMALL_RAM = 16 * KIB
+"""Below this, the loader gets 2 KiB instead of 4: code, 1 KiB of CRC table and the stack fill 1.75 KiB."""
+LARGEST_SLOT = 4 * KIB
+"""One write of an ST-Link: address increment on Cortex-M3 and M4 wraps there."""
+MOST_SLOTS = 8
+"""32 KiB of ring hold more than a second of programming; a longer one gains nothing."""
+VECTORS = 16
+WORD = 4
+
+
+class Mailbox:
+    """Offsets of the loader's variables; loaders/frame.inc is the other side."""
+
+    PROGRESS = 0x00
+    ADDRESS = 0x04
+    DETAIL = 0x08
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Addresses in the target's RAM. ``slot_size`` includes the slot's number, its last word."""
+
+    code: int
+    table: int
+    stack_top: int
+    ring: int
+    slot_size: int
+    slots: int
+    loader: LoaderCode
+
+    @property
+    def end(self) -> int:
+        """The first address the loader does not use."""
+        return self.ring + self.slots * self.slot_size
+
+    @property
+    def payload(self) -> int:
+        """Bytes of the stream in one slot."""
+        return self.slot_size - WORD
+
+    @property
+    def entry(self) -> int:
+        """Where the loader begins."""
+        return self.code + self.loader.entry
+
+    @property
+    def done(self) -> int:
+        """The BKPT at which the loader ends."""
+        return self.code + self.loader.done
+
+    @property
+    def progress(self) -> int:
+        """Address of the word that counts slots and tells the outcome."""
+        return self.code + self.loader.mailbox + Mailbox.PROGRESS
+
+    def slot(self, index: int) -> int:
+        """Address of the slot for the ``index``-th piece of the stream, counted from 0."""
+        return self.ring + index % self.slots * self.slot_size
+
+    def filled_slot(self, index: int, piece: bytes) -> bytes:
+        """What is written to that slot; the number comes last because it says that all the rest is there."""
+        return piece.ljust(self.payload, b"\xff") + struct.pack("<I", index + 1)
+
+    def image(self, family: Family, filled: int) -> bytes:
+        """The loader as it is uploaded when the first ``filled`` slots are filled before it starts."""
+        trap = self.code + self.loader.trap | 1
+        vectors = struct.pack(f"<{VECTORS}I", self.stack_top, *[trap] * (VECTORS - 1))
+        last_word = self.end - WORD
+        mailbox = struct.pack(
+            "<12I",
+            0,
+            0,
+            0,
+            last_word,  # READ == NUMBER at the end of the last slot: the loader turns to the first one at once
+            last_word,
+            self.ring,
+            self.end,
+            self.payload,
+            self.ring + filled * self.slot_size + self.payload,
+            self.table,
+            family.base,
+            family.watchdog_key,
+        )
+        return vectors + self.loader.code[len(vectors) : self.loader.mailbox] + mailbox
+
+
+def lay_out(ram: Region, loader: LoaderCode) -> Layout:
+    """Use as much of ``ram`` as is of use."""
+    control = LARGEST_SLOT if ram.size >= SMALL_RAM else LARGEST_SLOT // 2
+    slot_size = control
+    while (ram.size - control) // slot_size < 2:
+        slot_size //= 2
+    ring = ram.start + control
+    return Layout(
+        code=ram.start,
+        table=ram.start + (len(loader.code) + WORD - 1) // WORD * WORD,
+        stack_top=ring,
+        ring=ring,
+        slot_size=slot_size,
+        slots=min((ram.size - control) // slot_size, MOST_SLOTS),
+        loader=loader,
+    )

@@ -1,0 +1,51 @@
+"""What is where in a chip, as far as GDB may touch it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Region", "region_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """``size`` bytes from ``start`` on. Only flash has a ``sector_size``: the unit of erasing, in bytes.
+
+    ``ram`` is everything that is read and written by plain accesses (peripherals too), ``rom`` what is
+    only read.
+    """
+
+    kind: Literal["flash", "ram", "rom"]
+    name: str
+    start: int
+    size: int
+    sector_size: int = 0
+
+    @property
+    def end(self) -> int:
+        """The first address behind the region."""
+        return self.start + self.size
+
+    def __contains__(self, address: int) -> bool:
+        return self.start <= address < self.end
+
+    def sector_start(self, address: int) -> int:
+        """Where the sector that holds ``address`` begins."""
+        return address - (address - self.start) % self.sector_size
+
+    def sectors(self, start: int, end: int) -> Iterator[int]:
+        """Start addresses of the sectors that [start, end) touches inside this region."""
+        first = max(start, self.start)
+        last = min(end, self.end)
+        if first < last:
+            yield from range(self.sector_start(first), last, self.sector_size)
+
+    def __str__(self) -> str:
+        return f"{self.name} (0x{self.start:08X} to 0x{self.end - 1:08X})"
+
+
+def region_at(regions: Iterable[Region], address: int) -> Region | None:
+    """The region that holds ``address``, None if there is none."""
+    return next((region for region in regions if address in region), None)
