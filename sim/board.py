@@ -1,0 +1,173 @@
+"""A board: chip, probe and cable on one clock, wired together from a selector."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from .backend import SimBackend
+from .bus import BusFault
+from .chips import ChipModel, chip_model
+from .clock import PS_PER_SECOND, VirtualClock
+from .errors import FirmwareError, SelectorError
+from .firmware import read_firmware
+from .knobs import FaultKnobs
+from .machine import Machine
+from .option_bytes import BASE as OPTION_BASE
+from .option_bytes import OptionBytes
+from .selector import Selector, parse_selector
+from .soc import Soc
+from .stlink.device import StLink
+from .stlink.identity import identity
+from .stlink.state import ProbeState, Quirks
+from .usb import UsbStats
+from .wire import TargetWire
+
+if TYPE_CHECKING:
+    from .trio_clock import BoardClock
+
+__all__ = ["Board", "open_board"]
+
+
+class Board:
+    """A simulated board. Made by :func:`open_board`; see the attributes for what tests and tools use."""
+
+    def __init__(self, selector: Selector) -> None:
+        self.selector = selector.text
+        self.chip: ChipModel = chip_model(selector.chip)
+        self.clock = VirtualClock()
+        self.machine = Machine(self.clock)
+        self.faults = FaultKnobs()
+        self.soc = Soc(self.chip, self.machine, hse=selector.hse, debug_active=lambda: self.wire.connected)
+        self.wire = TargetWire(self.machine, self.chip, self.soc.fpec)
+        self.probe = self._make_probe(selector)
+        self.backend = SimBackend(self.probe)
+        self._fill(selector)
+        if selector.power:
+            self.machine.power_on()
+
+    def _make_probe(self, selector: Selector) -> StLink:
+        one = identity(selector.probe, level=selector.level, serial=selector.serial, nrst=selector.nrst)
+        quirks = Quirks.named(selector.quirks)
+        self.wire.present = selector.target
+        self.wire.nrst_wired = one.nrst == "wired"
+        self.wire.raise_unmodelled = quirks.raise_unmodelled
+        probe = StLink(ProbeState(one, self.wire, self.faults, quirks))
+        probe.before_bulk = self.faults.at_bulk
+        self._connect_knobs(probe)
+        return probe
+
+    def _connect_knobs(self, probe: StLink) -> None:
+        keep: list[int] = []
+
+        def shorten(packet: bytes) -> bytes:
+            return packet[: keep.pop()] if keep else packet
+
+        probe.shorten = shorten
+        self.faults.actions = {
+            "stall": probe.stall,
+            "time_out": lambda _endpoint: probe.time_out(),
+            "short": keep.append,
+            "unplug": lambda _endpoint: self.unplug(),
+            "power_loss": lambda _endpoint: self.power(on=False),
+        }
+
+    def _fill(self, selector: Selector) -> None:
+        """Give RAM the noise it has after power-on, the option bytes their values, the flash its firmware."""
+        bus = self.machine.bus
+        noise = random.Random(self.chip.name)  # noqa: S311 - noise that is the same every time
+        bus.patch(0x2000_0000, noise.randbytes(self.chip.ram))
+        protection = self._protection(selector.wrp)
+        user = 0xFE if selector.iwdg_hardware else 0xFF
+        bus.patch(OPTION_BASE, OptionBytes.factory(rdp=selector.rdp, user=user, write_protection=protection))
+        if selector.firmware is not None:
+            for address, data in read_firmware(selector.firmware, self.chip.flash_base):
+                self._check_range(address, len(data))
+                self.write_flash(address, data)
+
+    def _protection(self, ranges: tuple[tuple[int, int], ...]) -> int:
+        bits = 0xFFFF_FFFF
+        pages = self.chip.flash_size // self.chip.page
+        for first, last in ranges:
+            if not first <= last < pages:
+                raise SelectorError(f"The pages {first} to {last} cannot be protected: {self.chip.name} has {pages}.")
+            for page in range(first, last + 1):
+                bits &= ~(1 << min(page // self.chip.pages_per_protection_bit, 31))
+        return bits
+
+    def _check_range(self, address: int, length: int) -> None:
+        end = self.chip.flash_base + self.chip.flash_size
+        if not self.chip.flash_base <= address <= address + length <= end:
+            raise FirmwareError(
+                f"The firmware does not fit: 0x{address:08X} to 0x{address + length:08X} is outside the flash of "
+                f"{self.chip.name} (0x{self.chip.flash_base:08X} to 0x{end:08X})."
+            )
+
+    # --- time
+
+    @property
+    def seconds(self) -> float:
+        """Virtual seconds since the board was made."""
+        return self.clock.horizon / PS_PER_SECOND
+
+    def sleep(self, seconds: float) -> None:
+        """Let virtual time pass; the chip catches up when somebody looks."""
+        self.clock.advance(round(seconds * PS_PER_SECOND))
+
+    def trio_clock(self, cushion: float = 0.0) -> BoardClock:
+        """Return a clock for ``trio.run(..., clock=...)`` whose time is the board's; see BoardClock."""
+        from .trio_clock import BoardClock
+
+        return BoardClock(self.clock, cushion)
+
+    # --- what crosses USB
+
+    @property
+    def stats(self) -> UsbStats:
+        """Exact counts of transfers and bytes."""
+        return self.probe.stats
+
+    def unplug(self) -> None:
+        """Pull the probe's USB plug. A target that the probe does not supply runs on."""
+        self.probe.unplug()
+
+    def plug(self) -> None:
+        """Plug the probe in again."""
+        self.probe.plug()
+
+    # --- the target
+
+    def power(self, on: bool) -> None:
+        """Switch the target's supply."""
+        if on == self.machine.powered:
+            return
+        if on:
+            self.machine.power_on()
+        else:
+            self.machine.run_until_now()
+            self.machine.power_off()
+            self.wire.lose_power()
+
+    def read_flash(self, address: int, length: int) -> bytes:
+        """Return what the array holds now; no time, no controller."""
+        self._check_range(address, length)
+        if self.machine.powered:
+            self.machine.run_until_now()
+        return self.machine.bus.peek(address, length)
+
+    def write_flash(self, address: int, data: bytes) -> None:
+        """Put ``data`` into the array; no time, no controller."""
+        try:
+            self.machine.bus.patch(address, data)
+        except BusFault as fault:
+            raise FirmwareError(f"There is no flash at 0x{fault.address:08X}.") from fault
+
+
+def open_board(selector: str) -> Board:
+    """Make a board from ``sim:CHIP[,OPTION=VALUE]...``. Raises SelectorError or FirmwareError, both ValueError.
+
+    Options: ``probe`` (stlink-v2, stlink-v2-1, stlink-v3, stlink-clone), ``level`` (J28), ``serial``, ``firmware``
+    (a file), ``nrst`` (wired, none, swim), ``rdp`` (0, 1), ``wrp`` (0-3+12), ``power`` (on, off), ``target`` (present,
+    none), ``iwdg`` (software, hardware), ``hse`` (8000000, none), ``quirks`` (see stlink.state.Quirks).
+    """
+    return Board(parse_selector(selector))

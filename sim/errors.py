@@ -1,0 +1,17 @@
+"""What can be wrong with a request to the simulator, in sentences."""
+
+from __future__ import annotations
+
+__all__ = ["FirmwareError", "SelectorError", "SimulationError"]
+
+
+class SelectorError(ValueError):
+    """A board selector names something that does not exist; the text offers the nearest names."""
+
+
+class FirmwareError(ValueError):
+    """The file that was to be preloaded into the flash cannot be."""
+
+
+class SimulationError(RuntimeError):
+    """The program under test asked for something that would never end or has no meaning on a simulated board."""

@@ -1,0 +1,126 @@
+"""Board selectors: ``sim:stm32f103c8,probe=stlink-v2,firmware=blinky.elf``, parsed strictly.
+
+Every word that is not known is refused with the nearest known ones: a board that silently lacks an option proves
+nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import SelectorError
+
+__all__ = ["Selector", "nearest", "parse_selector"]
+
+PREFIX = "sim:"
+PROBES = ("stlink-v2", "stlink-v2-1", "stlink-v3", "stlink-clone")
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "probe": PROBES,
+    "nrst": ("wired", "none", "swim"),
+    "rdp": ("0", "1"),
+    "power": ("on", "off"),
+    "target": ("present", "none"),
+    "iwdg": ("software", "hardware"),
+    "hse": ("8000000", "none"),
+}
+FREE = {
+    "firmware": "a file",
+    "level": "a firmware level such as J28",
+    "serial": "the probe's serial number",
+    "wrp": "write-protected pages such as 0-3+12",
+    "quirks": "names joined by +",
+}
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A board selector taken apart; what was left out has its default here."""
+
+    text: str
+    chip: str
+    probe: str = "stlink-v2-1"
+    nrst: str = ""  # empty: as the probe's product has it
+    rdp: bool = False
+    power: bool = True
+    target: bool = True
+    iwdg_hardware: bool = False
+    hse: int = 8_000_000
+    firmware: Path | None = None
+    level: int | None = None
+    serial: str = ""
+    wrp: tuple[tuple[int, int], ...] = field(default=())
+    quirks: tuple[str, ...] = field(default=())
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x' or 'y'?" for the known words that look like ``word``, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+
+
+def parse_selector(text: str) -> Selector:
+    """Take a selector apart. Raises SelectorError with a sentence."""
+    if not text.startswith(PREFIX):
+        raise SelectorError(f"{text!r} does not select a simulated board: such selectors start with 'sim:'.")
+    chip, *options = text.removeprefix(PREFIX).split(",")
+    if not chip:
+        raise SelectorError(f"{text!r} names no chip; write for example 'sim:stm32f103c8'.")
+    values = dict(_option(option) for option in options)
+    if len(values) != len(options):
+        raise SelectorError(f"{text!r} gives an option twice.")
+    return Selector(
+        text=text,
+        chip=chip,
+        probe=values.get("probe", "stlink-v2-1"),
+        nrst=values.get("nrst", ""),
+        rdp=values.get("rdp", "0") == "1",
+        power=values.get("power", "on") == "on",
+        target=values.get("target", "present") == "present",
+        iwdg_hardware=values.get("iwdg", "software") == "hardware",
+        hse=0 if values.get("hse") == "none" else 8_000_000,
+        firmware=Path(values["firmware"]) if "firmware" in values else None,
+        level=_level(values["level"]) if "level" in values else None,
+        serial=values.get("serial", ""),
+        wrp=_pages(values["wrp"]) if "wrp" in values else (),
+        quirks=tuple(values["quirks"].split("+")) if "quirks" in values else (),
+    )
+
+
+def _option(option: str) -> tuple[str, str]:
+    key, equals, value = option.partition("=")
+    known = [*CHOICES, *FREE]
+    if key not in known:
+        raise SelectorError(
+            f"A simulated board has no option {key!r}.{nearest(key, known)} Options: {', '.join(sorted(known))}."
+        )
+    if not equals or not value:
+        wanted = " or ".join(CHOICES[key]) if key in CHOICES else FREE[key]
+        raise SelectorError(f"The board option {key!r} needs a value: {wanted}.")
+    if key in CHOICES and value not in CHOICES[key]:
+        raise SelectorError(
+            f"The board option {key!r} cannot be {value!r}.{nearest(value, CHOICES[key])} "
+            f"It can be {', '.join(CHOICES[key])}."
+        )
+    return key, value
+
+
+def _level(value: str) -> int:
+    digits = value.removeprefix("J").removeprefix("j")
+    if not digits.isdecimal():
+        raise SelectorError(f"The firmware level {value!r} is not of the form J28.")
+    return int(digits)
+
+
+def _pages(value: str) -> tuple[tuple[int, int], ...]:
+    """``0-3+12`` -> ((0, 3), (12, 12))."""
+    ranges = []
+    for part in value.split("+"):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            raise SelectorError(f"The write protection {value!r} is not a list of pages such as 0-3+12.")
+        ranges.append((int(first), int(last or first)))
+    return tuple(ranges)

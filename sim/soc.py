@@ -1,0 +1,97 @@
+"""The STM32F103 around its core: memories, flash controller, clocks, watchdogs, DMA and the plain peripherals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .chips import ChipModel
+from .dbgmcu import Dbgmcu
+from .dma import Dma
+from .fpec import Fpec, FpecHost
+from .machine import Machine
+from .option_bytes import BASE as OPTION_BASE
+from .rcc import Rcc, ResetCause
+from .registers import register_files
+from .watchdog import Iwdg, Wwdg
+
+__all__ = ["Soc"]
+
+SRAM = 0x2000_0000
+SYSTEM_MEMORY = 0x1FFF_F000
+SYSTEM_MEMORY_SIZE = 0x800
+FLASH_SIZE_REGISTER = 0x1FFF_F7E0
+UNIQUE_ID = 0x1FFF_F7E8
+DMA1_IRQ, DMA2_IRQ = 11, 56
+
+
+class Soc:
+    """Everything between the bus and the pins."""
+
+    def __init__(self, chip: ChipModel, machine: Machine, *, hse: int, debug_active: Callable[[], bool]) -> None:
+        self.chip = chip
+        self.machine = machine
+        clock, bus = machine.clock, machine.bus
+        self.rcc = Rcc(clock, machine.set_core_clock, hse=hse)
+        host = FpecHost(clock, bus, lambda: self.rcc.hsi_on, debug_active, machine.set_irq)
+        self.fpec = Fpec(chip, host)
+        self.dbgmcu = Dbgmcu(chip.idcode)
+        self.iwdg = Iwdg(clock, lambda: self._watchdog_reset(ResetCause.IWDG))
+        self.wwdg = Wwdg(
+            clock,
+            lambda: self.rcc.enabled("APB1ENR", 11),
+            lambda: self.rcc.apb_hz(1),
+            lambda: self._watchdog_reset(ResetCause.WWDG),
+            machine.set_irq,
+        )
+        self.dmas = [self._dma("DMA1", 0x4002_0000, 7, 0, DMA1_IRQ)]
+        if chip.dma2:
+            self.dmas.append(self._dma("DMA2", 0x4002_0400, 5, 1, DMA2_IRQ))
+        self._map_memories()
+        for peripheral in (self.rcc, self.fpec, self.dbgmcu, self.iwdg, self.wwdg, *self.dmas):
+            bus.add_peripheral(peripheral)
+        for plain in register_files(chip.ports, high_density=chip.dma2, enabled=self.rcc.enabled):
+            bus.add_peripheral(plain)
+        self.rcc.on_gates = self._gates_changed
+        machine.on_reset(self._after_reset)
+
+    def _dma(self, name: str, base: int, channels: int, gate: int, irq: int) -> Dma:
+        machine, rcc = self.machine, self.rcc
+        return Dma(
+            name,
+            base,
+            channels,
+            machine.bus,
+            machine.clock,
+            lambda: rcc.enabled("AHBENR", gate),
+            lambda: rcc.core_hz,
+            lambda channel: machine.set_irq(irq + channel),
+        )
+
+    def _map_memories(self) -> None:
+        chip, bus = self.chip, self.machine.bus
+        bus.add_ram("SRAM", SRAM, chip.ram)
+        for bank, controller in zip(chip.banks, self.fpec.banks, strict=True):
+            alias = bank.base - chip.flash_base
+            bus.add_flash(f"flash at 0x{bank.base:08X}", bank.base, bank.size, controller, aliases=(alias,))
+        bus.add_rom("system memory", SYSTEM_MEMORY, self._system_memory())
+        bus.add_flash("option bytes", OPTION_BASE, 16, self.fpec.options)
+
+    def _system_memory(self) -> bytes:
+        """The boot loader's code is not here; the device signature at its end is (RM0008 30)."""
+        content = bytearray(b"\xff" * SYSTEM_MEMORY_SIZE)
+        size = (0xFFFF_0000 | self.chip.flash_size // 1024).to_bytes(4, "little")
+        for address, data in ((FLASH_SIZE_REGISTER, size), (UNIQUE_ID, self.chip.unique_id)):
+            offset = address - SYSTEM_MEMORY
+            content[offset : offset + len(data)] = data
+        return bytes(content)
+
+    def _gates_changed(self) -> None:
+        for dma in self.dmas:
+            dma.clock_changed()
+
+    def _watchdog_reset(self, cause: ResetCause) -> None:
+        self.rcc.cause = cause
+        self.machine.system_reset()
+
+    def _after_reset(self) -> None:
+        self.iwdg.after_reset(hardware=self.fpec.options.hardware_watchdog)

@@ -1,0 +1,340 @@
+"""USB devices as a host controller sees them: descriptors, control requests, bulk pipes, stalls, time and unplugging.
+
+A device knows nothing of pyusb or USB/IP; whoever carries its transfers catches :class:`UsbFailure`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .clock import VirtualClock
+from .errors import SimulationError
+
+__all__ = [
+    "Configuration",
+    "DeviceDescriptor",
+    "Endpoint",
+    "Interface",
+    "UsbCosts",
+    "UsbDevice",
+    "UsbFailure",
+    "UsbStats",
+]
+
+US = 1_000_000
+MS = 1_000_000_000
+
+IN = 0x80
+BULK, INTERRUPT = 2, 3
+
+
+class UsbReason(Enum):
+    """Why a transfer or a call failed."""
+
+    TIMEOUT = "the transfer timed out"
+    STALL = "the endpoint stalled"
+    GONE = "there is no such device any more"
+    ACCESS = "the system does not let this user open the device"
+    BUSY = "somebody else holds the interface"
+    OVERFLOW = "the device sent more than was asked for"
+    NOT_FOUND = "there is no such endpoint or interface"
+    IO = "input/output error"
+
+
+class UsbFailure(Exception):  # noqa: N818 - a transfer's outcome, not a program's error
+    """A transfer or call that did not succeed."""
+
+    def __init__(self, reason: UsbReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint descriptor (USB 2.0 table 9-13)."""
+
+    address: int
+    packet: int
+    kind: int = BULK
+    interval: int = 0
+
+    def encode(self) -> bytes:
+        """Return the descriptor's 7 bytes."""
+        return bytes([7, 5, self.address, self.kind, *self.packet.to_bytes(2, "little"), self.interval])
+
+
+@dataclass(frozen=True)
+class Interface:
+    """An interface descriptor (USB 2.0 table 9-12) with its endpoints; ``before`` and ``extra`` are raw descriptors."""
+
+    number: int
+    code: tuple[int, int, int]
+    name: int
+    endpoints: tuple[Endpoint, ...]
+    before: bytes = b""
+    extra: bytes = b""
+    kernel_driver: bool = False  # Linux binds one of its own drivers to such an interface
+
+    def encode(self) -> bytes:
+        """Return the descriptor and all that belongs to it."""
+        head = bytes([9, 4, self.number, 0, len(self.endpoints), *self.code, self.name])
+        return self.before + head + self.extra + b"".join(endpoint.encode() for endpoint in self.endpoints)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration descriptor (USB 2.0 table 9-10) with its interfaces."""
+
+    interfaces: tuple[Interface, ...]
+    name: int = 0
+    attributes: int = 0x80
+    milliamps: int = 100
+    value: int = 1
+
+    def encode(self) -> bytes:
+        """Return the whole configuration, as GET_DESCRIPTOR gives it."""
+        body = b"".join(interface.encode() for interface in self.interfaces)
+        total = (9 + len(body)).to_bytes(2, "little")
+        counts = [len(self.interfaces), self.value, self.name, self.attributes, self.milliamps // 2]
+        return bytes([9, 2, *total, *counts]) + body
+
+
+@dataclass(frozen=True)
+class DeviceDescriptor:
+    """A device descriptor (USB 2.0 table 9-8), its configuration and raw string descriptors by index."""
+
+    vendor: int
+    product: int
+    code: tuple[int, int, int]
+    version: int
+    configuration: Configuration
+    strings: dict[int, bytes]
+    high_speed: bool = False
+
+    def encode(self) -> bytes:
+        """Return the descriptor's 18 bytes."""
+        ids = b"".join(number.to_bytes(2, "little") for number in (self.vendor, self.product, self.version))
+        return bytes([18, 1, 0x00, 0x02, *self.code, 64]) + ids + bytes([1, 2, 3, 1])
+
+
+@dataclass
+class UsbStats:
+    """Exact counts of what crossed the bus since the last reset."""
+
+    bulk_out: int = 0
+    bulk_in: int = 0
+    control: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
+
+    @property
+    def bulk(self) -> int:
+        """Bulk transfers in both directions."""
+        return self.bulk_out + self.bulk_in
+
+    def reset(self) -> None:
+        """Count from 0 again."""
+        self.bulk_out = self.bulk_in = self.control = self.bytes_out = self.bytes_in = 0
+
+
+@dataclass(frozen=True)
+class UsbCosts:
+    """Picoseconds of virtual time per transfer, and per further packet of a long one."""
+
+    bulk: int
+    packet: int = 0
+    control: int = 1 * MS
+
+
+@dataclass
+class _Pipe:
+    endpoint: Endpoint
+    packets: deque[bytes] = field(default_factory=deque)
+    halted: bool = False
+
+
+class UsbDevice:
+    """A device on the bus. Subclasses override :meth:`on_out` and, for class or vendor requests, :meth:`on_control`."""
+
+    def __init__(self, descriptor: DeviceDescriptor, clock: VirtualClock, costs: UsbCosts) -> None:
+        self.descriptor = descriptor
+        self.clock = clock
+        self.costs = costs
+        self.stats = UsbStats()
+        self.plugged = True
+        self.permitted = True  # False: opening is refused with EACCES
+        self.address = 1  # a re-plugged device gets a new one
+        self.before_bulk: Callable[[int], None] = lambda _endpoint: None
+        self.shorten: Callable[[bytes], bytes] = lambda packet: packet
+        self._pipes: dict[int, _Pipe] = {}
+        self._open_pipes()
+
+    def _open_pipes(self) -> None:
+        interfaces = self.descriptor.configuration.interfaces
+        endpoints = [endpoint for interface in interfaces for endpoint in interface.endpoints]
+        self._pipes = {endpoint.address: _Pipe(endpoint) for endpoint in endpoints}
+
+    # --- for subclasses
+
+    def on_out(self, endpoint: int, data: bytes) -> None:
+        """Take one OUT transfer. Raise UsbFailure(STALL) through :meth:`stall` to refuse it."""
+        raise UsbFailure(UsbReason.IO)
+
+    def on_control(self, request_type: int, request: int, value: int, index: int, data: bytes, length: int) -> bytes:
+        """Answer a class or vendor request; the default refuses it."""
+        raise UsbFailure(UsbReason.STALL)
+
+    def on_reset(self) -> None:
+        """Be reset by the bus or plugged in again."""
+
+    def send(self, endpoint: int, data: bytes) -> None:
+        """Put one IN transfer into the pipe, cut into packets. No zero-length packet follows a full last one."""
+        pipe = self._pipes[endpoint]
+        size = pipe.endpoint.packet
+        pipe.packets.extend(data[start : start + size] for start in range(0, len(data), size))
+
+    def stall(self, endpoint: int) -> None:
+        """Halt an endpoint until the host clears it."""
+        self._pipes[endpoint].halted = True
+
+    def pending(self, endpoint: int) -> int:
+        """Bytes waiting in an IN pipe."""
+        return sum(len(packet) for packet in self._pipes[endpoint].packets)
+
+    # --- for whoever carries transfers
+
+    def bulk_out(self, endpoint: int, data: bytes, timeout_ms: int) -> int:
+        """Carry an OUT transfer of a bulk or interrupt pipe; return the bytes taken."""
+        pipe = self._begin(endpoint, timeout_ms)
+        self.stats.bulk_out += 1
+        self._spend(pipe, len(data))
+        self.stats.bytes_out += len(data)
+        self.on_out(endpoint, data)
+        if pipe.halted:
+            raise UsbFailure(UsbReason.STALL)
+        return len(data)
+
+    def bulk_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
+        """Carry an IN transfer: until ``length`` bytes, a short packet, or the timeout.
+
+        A packet that does not fit into what is left of ``length`` is lost and fails the transfer with OVERFLOW.
+        Bytes that came before a timeout are returned.
+        """
+        pipe = self._begin(endpoint, timeout_ms)
+        self.stats.bulk_in += 1
+        out = bytearray()
+        while len(out) < length:
+            if not pipe.packets:
+                self._wait_in_vain(timeout_ms)
+                break
+            packet = self.shorten(pipe.packets.popleft())
+            if len(packet) > length - len(out):
+                raise UsbFailure(UsbReason.OVERFLOW)
+            out += packet
+            if len(packet) < pipe.endpoint.packet:
+                break
+        self._spend(pipe, len(out))
+        self.stats.bytes_in += len(out)
+        if length and not out:
+            raise UsbFailure(UsbReason.TIMEOUT)
+        return bytes(out)
+
+    def control(self, request_type: int, request: int, value: int, index: int, data: bytes, length: int) -> bytes:
+        """Carry a control transfer: ``data`` goes out, up to ``length`` bytes come back."""
+        self._require_plugged()
+        self.stats.control += 1
+        self.clock.advance(self.costs.control)
+        if request_type & 0x60:
+            return self.on_control(request_type, request, value, index, data, length)[:length]
+        return self._standard(request_type, request, value, index)[:length]
+
+    def clear_halt(self, endpoint: int) -> None:
+        """CLEAR_FEATURE(ENDPOINT_HALT)."""
+        self._require_plugged()
+        self._pipe(endpoint).halted = False
+
+    def bus_reset(self) -> None:
+        """Reset the device: pipes are empty and not halted."""
+        self._require_plugged()
+        self._open_pipes()
+        self.on_reset()
+
+    def unplug(self) -> None:
+        """Pull the plug; every later transfer fails with GONE."""
+        self.plugged = False
+
+    def plug(self) -> None:
+        """Plug in again, as a device with a new address."""
+        if not self.plugged:
+            self.plugged = True
+            self.address += 1
+            self._open_pipes()
+            self.on_reset()
+
+    def _pipe(self, endpoint: int) -> _Pipe:
+        try:
+            return self._pipes[endpoint]
+        except KeyError:
+            raise UsbFailure(UsbReason.IO) from None
+
+    def _begin(self, endpoint: int, timeout_ms: int) -> _Pipe:
+        self._require_plugged()
+        pipe = self._pipe(endpoint)
+        self._timeout_ms = timeout_ms
+        self.before_bulk(endpoint)
+        self._require_plugged()
+        if pipe.halted:
+            self.clock.advance(self.costs.bulk)
+            raise UsbFailure(UsbReason.STALL)
+        return pipe
+
+    def time_out(self) -> None:
+        """Let the transfer under way time out."""
+        self._wait_in_vain(self._timeout_ms)
+        raise UsbFailure(UsbReason.TIMEOUT)
+
+    def _wait_in_vain(self, timeout_ms: int) -> None:
+        if timeout_ms <= 0:
+            raise SimulationError("A USB read without a timeout waits for data that will never come.")
+        self.clock.advance(timeout_ms * MS)
+
+    def _require_plugged(self) -> None:
+        if not self.plugged:
+            raise UsbFailure(UsbReason.GONE)
+
+    def _spend(self, pipe: _Pipe, length: int) -> None:
+        further = max(0, (length - 1) // pipe.endpoint.packet)
+        self.clock.advance(self.costs.bulk + further * self.costs.packet)
+
+    # --- standard requests (USB 2.0 section 9.4)
+
+    def _standard(self, request_type: int, request: int, value: int, index: int) -> bytes:
+        if request == 6:
+            return self._descriptor(value >> 8, value & 0xFF)
+        if request == 8:
+            return bytes([self.descriptor.configuration.value])
+        if request == 0:
+            halted = request_type & 0x1F == 2 and self._pipe(index).halted
+            return bytes([int(halted), 0])
+        if request == 10:
+            return b"\0"
+        if request == 1 and request_type & 0x1F == 2:
+            self._pipe(index).halted = False
+            return b""
+        if request in (9, 11):
+            return b""
+        raise UsbFailure(UsbReason.STALL)
+
+    def _descriptor(self, kind: int, number: int) -> bytes:
+        if kind == 1:
+            return self.descriptor.encode()
+        if kind == 2 and number == 0:
+            return self.descriptor.configuration.encode()
+        if kind == 3 and number in self.descriptor.strings:
+            return self.descriptor.strings[number]
+        if kind == 6 and self.descriptor.high_speed:
+            return bytes([10, 6, 0x00, 0x02, 0, 0, 0, 64, 1, 0])
+        raise UsbFailure(UsbReason.STALL)

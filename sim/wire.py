@@ -1,0 +1,144 @@
+"""The cable between probe and target: what the debug port answers, NRST, supply, and the stalls of a busy flash."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeVar
+
+from .bus import BusFault, Unmodelled
+from .chips import ChipModel
+from .fpec import Fpec
+from .machine import Machine
+
+__all__ = ["TargetWire", "WireError", "WireProblem"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MS = 1_000_000_000
+US = 1_000_000
+
+
+class WireProblem(Enum):
+    """Why an access over the wire failed."""
+
+    NO_ACK = "no acknowledge"
+    NO_POWER_UP = "the debug domain is not powered up"
+    WAIT = "the port kept answering WAIT"
+    FAULT = "the access port answered FAULT"
+
+
+class WireError(Exception):
+    """An access that did not succeed; ``address`` is where."""
+
+    def __init__(self, problem: WireProblem, address: int) -> None:
+        super().__init__(f"{problem.value} at 0x{address:08X}")
+        self.problem = problem
+        self.address = address
+
+
+class TargetWire:
+    """SWDIO, SWCLK, NRST and VTREF of one target.
+
+    ``patience`` is how long a probe lets a stalled access wait before it reports WAIT (guess: firmware retries for a
+    few milliseconds).
+    """
+
+    def __init__(self, machine: Machine, chip: ChipModel, fpec: Fpec) -> None:
+        self.machine = machine
+        self.chip = chip
+        self.fpec = fpec
+        self.present = True
+        self.nrst_wired = True
+        self.connected = False
+        self.patience = 5 * MS
+        self.raise_unmodelled = False
+        self.unmodelled: list[str] = []
+        self.nrst_low = False
+
+    @property
+    def voltage(self) -> float:
+        """Volts at VTREF."""
+        return 3.25 if self.present and self.machine.powered else 0.0
+
+    @property
+    def answers(self) -> bool:
+        """Report whether anything acknowledges on the wire."""
+        return self.present and self.machine.powered
+
+    def connect(self) -> bool:
+        """Reset the line, read the identity, power up the debug domain; False when nothing answers."""
+        self.connected = self.answers
+        return self.connected
+
+    def disconnect(self) -> None:
+        """Leave the wire alone; the core goes on as it is."""
+        self.connected = False
+
+    def lose_power(self) -> None:
+        """Forget the power-up request with the debug domain that held it."""
+        self.connected = False
+
+    def drive_nrst(self, low: bool) -> None:
+        """Pull NRST low or let it go; nothing where it is not wired."""
+        if self.nrst_wired and self.answers and low != self.nrst_low:
+            self.nrst_low = low
+            self.machine.hold_reset(low)
+
+    # --- accesses of the AHB-AP
+
+    def read(self, address: int, width: int) -> int:
+        """Read ``width`` bytes (1, 2, 4). Raises WireError."""
+        return self._access(address, width, lambda: self.machine.ap_read(address, width), reading=True)
+
+    def write(self, address: int, value: int, width: int) -> None:
+        """Write ``width`` bytes (1, 2, 4). Raises WireError."""
+        self._access(address, width, lambda: self.machine.ap_write(address, value, width))
+
+    def read_words(self, address: int, count: int) -> bytes:
+        """Read aligned words. Raises WireError with the first address that fails."""
+        return self._access(address, 4 * count, lambda: self.machine.ap_read_words(address, count), reading=True)
+
+    def write_words(self, address: int, data: bytes) -> None:
+        """Write aligned words. Raises WireError with the first address that fails."""
+        self._access(address, len(data), lambda: self.machine.ap_write_words(address, data))
+
+    def _access(self, address: int, length: int, call: Callable[[], T], *, reading: bool = False) -> T:
+        if not self.answers:
+            raise WireError(WireProblem.NO_ACK, address)
+        if not self.connected:
+            raise WireError(WireProblem.NO_POWER_UP, address)
+        if self._in_flash(address, length):
+            if reading and self.fpec.options.read_protected:
+                raise WireError(WireProblem.FAULT, address)
+            self._wait_for_flash(address)
+        try:
+            return call()
+        except BusFault as fault:
+            raise WireError(WireProblem.FAULT, fault.address) from fault
+        except Unmodelled as gap:
+            if self.raise_unmodelled:
+                raise
+            self.unmodelled.append(f"0x{address:08X}: {gap}")
+            log.warning("debugger access to something that is not modelled, answered FAULT: %s", gap)
+            raise WireError(WireProblem.FAULT, address) from gap
+
+    def _in_flash(self, address: int, length: int) -> bool:
+        size = self.chip.flash_size
+        bases = (0, self.chip.flash_base)
+        return any(address < base + size and address + length > base for base in bases)
+
+    def _wait_for_flash(self, address: int) -> None:
+        """Let the bus stall of a flash operation pass, or give up with WAIT."""
+        clock = self.machine.clock
+        self.machine.run_until_now()
+        busy = max(bank.busy_until() for bank in self.fpec.banks) - clock.now
+        if busy > self.patience:
+            clock.advance(self.patience)
+            raise WireError(WireProblem.WAIT, address)
+        if busy > 0:
+            clock.advance(busy)
+            self.machine.run_until_now()
