@@ -1,0 +1,123 @@
+"""From a probe selector to a target under control, and back: what is opened for a server's life."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from ..arm.core import ConnectMode, CortexM
+from ..arm.memory import Executor, Memory
+from ..flash.chips import Chip, chip_named, identify, set_up_debug
+from ..flash.session import FlashSession
+from ..probes.errors import HaltpointError
+from ..probes.probe import Probe
+from .target import Target
+
+__all__ = ["BoardOptions", "BoardTarget"]
+
+log = logging.getLogger(__name__)
+
+KIB = 1024
+CLOSE_DEADLINE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class BoardOptions:
+    """What the command line says about the board. ``chip`` "" means: identify it; ``speed`` is in kHz."""
+
+    chip: str = ""
+    speed: int | None = None
+    mode: ConnectMode = ConnectMode.HALT
+
+
+class BoardTarget:
+    """A TargetSource for one probe. ``open_probe`` opens it; called again after it was lost."""
+
+    def __init__(self, open_probe: Callable[[], Probe], executor: Executor, options: BoardOptions) -> None:
+        self._open_probe = open_probe
+        self._executor = executor
+        self._options = options
+        self._probe: Probe | None = None
+        self._target: Target | None = None
+        self._memory: Memory | None = None
+        self._chip: Chip | None = None
+
+    async def open(self) -> tuple[str, ...]:
+        """Open the probe, find the chip, and return lines about both; raises HaltpointError.
+
+        The program on the target is not stopped, unless it is to be connected to under reset.
+        """
+        if self._target is None:
+            try:
+                self._target = await self._build()
+            except BaseException:
+                await self.close()
+                raise
+        return self._target.facts
+
+    async def _build(self) -> Target:
+        named = chip_named(self._options.chip) if self._options.chip else None
+        run = self._executor.run
+        probe = self._probe = await run(self._open_probe)
+        if self._options.speed is not None:
+            khz = self._options.speed
+            log.info("Wire clock: %d kHz", await run(lambda: probe.set_speed(khz)))
+        core = CortexM(Memory(probe, self._executor))
+        under_reset = self._options.mode is ConnectMode.UNDER_RESET
+        await core.connect(ConnectMode.UNDER_RESET if under_reset else ConnectMode.ATTACH)
+        chip = self._chip = named or await identify(core.memory)
+        voltage = await run(probe.voltage)
+        target = Target(core, chip.regions, FlashSession(core, chip), facts=_facts(probe, voltage, core, chip))
+        # A core that stands, at its reset vector or where an earlier debugger left it, is kept for the client;
+        # one that runs does so without halting debug, which would stop it at a fault with nobody there.
+        target.attached = await core.poll() is not None
+        if not target.attached:
+            await core.detach()
+        self._memory = core.memory
+        return target
+
+    async def acquire(self) -> Target:
+        """See TargetSource. With ``--connect attach`` the core is stopped only when the client asks for its state."""
+        await self.open()
+        assert self._target is not None
+        assert self._memory is not None
+        assert self._chip is not None
+        if self._options.mode is not ConnectMode.ATTACH:
+            await self._target.attach()
+        # Once for each client: the target may have lost its power in between.
+        await set_up_debug(self._memory, self._chip)
+        return self._target
+
+    async def forget(self) -> None:
+        """See TargetSource."""
+        await self._close_probe()
+
+    async def close(self) -> None:
+        """Let the target run and release the probe. Never raises for a probe that is gone."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_DEADLINE):
+            try:
+                if self._target is not None:
+                    await self._target.detach()
+            except HaltpointError as error:
+                log.warning("%s", error)
+            await self._close_probe()
+
+    async def _close_probe(self) -> None:
+        probe, self._probe, self._target = self._probe, None, None
+        if probe is not None:
+            await self._executor.run(probe.close)
+
+
+def _facts(probe: Probe, voltage: float | None, core: CortexM, chip: Chip) -> tuple[str, ...]:
+    info = probe.info
+    flash = ", ".join(f"{bank.size // KIB} KiB at 0x{bank.start:08X}" for bank in chip.flash)
+    return (
+        f"Probe: {info.kind}, firmware {info.firmware}, serial number {info.serial}",
+        "Target voltage: " + ("not measured by this probe" if voltage is None else f"{voltage:.2f} V"),
+        f"Chip: {chip.name}, {core.info.name} {core.info.revision}",
+        f"Flash: {flash}",
+        f"RAM: {chip.ram.size // KIB} KiB at 0x{chip.ram.start:08X}",
+    )

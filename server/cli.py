@@ -1,0 +1,217 @@
+"""The command line: ``haltpoint serve``, ``haltpoint list``, ``haltpoint --version``.
+
+Exit status: 0 after an orderly end (also by SIGINT or SIGTERM), 2 when what was asked for cannot be (usage,
+selector, chip name, port), 1 when probe, link or target failed. An error is one sentence on stderr.
+
+Imports stand inside the functions that need them: ``--version`` loads neither trio nor USB, ``serve`` loads no
+simulator for a real probe. This is the only module that knows of the simulator.
+"""
+
+# ruff: noqa: T201 - a command line prints
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from .. import __version__
+
+if TYPE_CHECKING:
+    import trio
+
+    from ..arm.memory import Executor
+    from ..probes.probe import Probe
+
+__all__ = ["main"]
+
+EXIT_FAILED = 1
+EXIT_USER = 2
+
+SIM_PREFIX = "sim:"
+SIM_EXTRA = "python -m pip install 'haltpoint[sim]'"
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if options.verbose else logging.INFO,
+        format="%(name)s: %(message)s" if options.verbose else "%(message)s",
+    )
+    from ..probes.errors import HaltpointError, UserError
+
+    try:
+        status: int = options.command(options)
+    except UserError as error:
+        return _complain(str(error), EXIT_USER)
+    except HaltpointError as error:
+        return _complain(str(error), EXIT_FAILED)
+    return status
+
+
+def _complain(sentence: str, status: int) -> int:
+    print(f"haltpoint: {sentence}", file=sys.stderr)
+    return status
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, with where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """See ArgumentParser."""
+        self.exit(EXIT_USER, f"haltpoint: {message}. See '{self.prog} --help'.\n")
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="haltpoint", description="GDB server for Arm Cortex-M over ST-Link and FTDI probes.")
+    parser.add_argument("--version", action="version", version=f"haltpoint {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    serve = commands.add_parser("serve", help="wait for GDB and debug the target behind a probe")
+    serve.set_defaults(command=_serve)
+    serve.add_argument(
+        "--probe",
+        default="stlink",
+        metavar="SELECTOR",
+        help="stlink (the only one connected), stlink:SERIAL, or a simulated board such as sim:stm32f103c8",
+    )
+    serve.add_argument("--chip", default="", metavar="NAME", help="part number; left out, the chip is identified")
+    serve.add_argument("--port", type=_port, default=3333, help="TCP port for GDB, 0 for any free one (default: 3333)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--speed", type=_khz, metavar="KHZ", help="highest wire clock to use")
+    serve.add_argument(
+        "--connect",
+        choices=("halt", "attach", "under-reset"),
+        default="halt",
+        help="what a client's connecting does to the program: stop it, let it run until GDB asks, or reset it",
+    )
+
+    listing = commands.add_parser("list", help="show the probes that are connected")
+    listing.set_defaults(command=_list)
+    for command in (serve, listing):
+        command.add_argument("-v", "--verbose", action="store_true", help="log every packet and decision")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+def _khz(text: str) -> int:
+    khz = int(text)
+    if khz <= 0:
+        raise argparse.ArgumentTypeError("the wire clock is a positive number of kHz")
+    return khz
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a probe is reached: its opener, the executor its driver runs in, and the clock its time is."""
+
+    open_probe: Callable[[], Probe]
+    executor: Executor
+    clock: trio.abc.Clock | None = None
+
+
+def _real(selector: str) -> Access:
+    from ..arm.memory import ThreadExecutor
+    from ..probes.discovery import UsbHost, open_probe
+
+    return Access(lambda: open_probe(selector, UsbHost()), ThreadExecutor())
+
+
+def _simulated(selector: str) -> Access:
+    """A simulated board through the real driver: only USB and the clock are the board's."""
+    from ..arm.memory import InlineExecutor
+    from ..probes.discovery import UsbHost, open_probe
+    from ..probes.errors import UserError
+
+    try:
+        from ..sim.board import open_board
+        from ..sim.errors import FirmwareError, SelectorError
+
+        board = open_board(selector)
+    except ModuleNotFoundError as error:
+        if error.name != "unicorn":
+            raise
+        raise UserError(
+            f"Opening the simulated board {selector}",
+            "the CPU emulator Unicorn is not installed",
+            f"Install it with: {SIM_EXTRA}",
+        ) from error
+    except (SelectorError, FirmwareError) as error:
+        raise UserError(f"Opening the simulated board {selector}", str(error).rstrip(".")) from error
+    host = UsbHost(board.backend, board.sleep)
+    return Access(lambda: open_probe("stlink", host), InlineExecutor(), board.trio_clock())
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import trio
+
+    from ..arm.core import ConnectMode
+    from ..flash.chips import chip_named
+    from .board import BoardOptions, BoardTarget
+    from .listen import bind, serve
+
+    if options.chip:
+        chip_named(options.chip)  # a name that cannot be is the user's error, before any hardware is touched
+    simulated = options.probe.startswith(SIM_PREFIX)
+    access = _simulated(options.probe) if simulated else _real(options.probe)
+    settings = BoardOptions(options.chip, options.speed, ConnectMode(options.connect))
+
+    def ready(port: int) -> None:
+        print(f"Listening on port {port} for gdb connections", flush=True)
+
+    async def run() -> None:
+        listener = bind(options.host, options.port)
+        board = BoardTarget(access.open_probe, access.executor, settings)
+        async with listener:
+            try:
+                print(f"Haltpoint {__version__}")
+                for fact in await board.open():
+                    print(fact)
+                await serve(listener, board, ready)
+            finally:
+                await board.close()
+
+    trio.run(run, clock=access.clock)
+    return 0
+
+
+def _list(_options: argparse.Namespace) -> int:
+    from ..probes.discovery import UsbHost, list_probes
+    from ..probes.errors import ProbeError
+
+    status = 0
+    try:
+        found = list_probes(UsbHost())
+    except ProbeError as error:
+        found, status = [], _complain(str(error), EXIT_FAILED)
+    for probe in found:
+        print(f"{probe.kind}, serial number {probe.serial or 'unknown'}: --probe {probe.selector}")
+        if probe.problem:
+            print(f"  {probe.problem}")
+    if not found and not status:
+        print("No probe is connected.")
+    _list_simulated()
+    return status
+
+
+def _list_simulated() -> None:
+    from importlib.util import find_spec
+
+    from ..sim.chips import CHIPS
+
+    print("Simulated boards: " + ", ".join(f"--probe {SIM_PREFIX}{name.lower()}" for name in CHIPS))
+    if find_spec("unicorn") is None:
+        print(f"  They need the CPU emulator Unicorn: {SIM_EXTRA}")

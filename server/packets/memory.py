@@ -1,0 +1,74 @@
+"""Memory packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from .base import Packet, PacketError, address_and_length, hex_bytes, split
+
+__all__ = ["ReadMemory", "ReadMemoryBinary", "WriteMemory", "WriteMemoryBinary"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMemory(Packet):
+    """``m ADDR,LENGTH``: answered in hex."""
+
+    address: int
+    length: int
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        return cls(*address_and_length(arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMemoryBinary(Packet):
+    """``x ADDR,LENGTH``: answered with ``b`` and raw bytes (GDB 16 and later)."""
+
+    feature = "binary-upload+"
+
+    address: int
+    length: int
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        return cls(*address_and_length(arguments))
+
+
+def _checked(address: int, length: int, data: bytes) -> tuple[int, bytes]:
+    if len(data) != length:
+        raise PacketError(f"{length} bytes announced, {len(data)} sent")
+    if address + length > 1 << 32:
+        raise PacketError(f"{length} bytes at {address:#010x} leave the address space")
+    return address, data
+
+
+@dataclass(frozen=True, slots=True)
+class WriteMemory(Packet):
+    """``M ADDR,LENGTH:XX...``."""
+
+    address: int
+    data: bytes
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        where, data = split(arguments, b":", 2)
+        return cls(*_checked(*address_and_length(where), hex_bytes(data, "the data")))
+
+
+@dataclass(frozen=True, slots=True)
+class WriteMemoryBinary(Packet):
+    """``X ADDR,LENGTH:DATA``; length 0 is how GDB asks whether X is known."""
+
+    address: int
+    data: bytes
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        where, data = split(arguments, b":", 2)
+        return cls(*_checked(*address_and_length(where), data))

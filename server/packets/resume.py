@@ -1,0 +1,109 @@
+"""Packets that let the target run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+from .base import NoArguments, Packet, PacketError, hex_number
+from .threads import is_our_thread
+
+__all__ = ["Action", "ContinueAt", "ContinueWithSignal", "Resume", "ResumeActions", "StepAt", "StepWithSignal"]
+
+
+class Action(Enum):
+    """What one thread is told to do. Signals mean nothing on a bare chip: C is c, S is s."""
+
+    CONTINUE = "c"
+    STEP = "s"
+    STOP = "t"
+
+
+class ResumeActions(NoArguments):
+    """``vCont?``: which actions are known."""
+
+    feature = "vContSupported+"
+
+
+_ACTIONS = {b"c": Action.CONTINUE, b"C": Action.CONTINUE, b"s": Action.STEP, b"S": Action.STEP, b"t": Action.STOP}
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Packet):
+    """``vCont;ACTION[:THREAD]...``: the leftmost action that names our thread, None when none does."""
+
+    action: Action | None
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        chosen: Action | None = None
+        for part in arguments.split(b";"):
+            verb, _, thread = part.partition(b":")
+            action = _ACTIONS.get(verb[:1])
+            if action is None or (verb[:1] in b"cst") != (len(verb) == 1):
+                raise PacketError(f"vCont knows c, C, s, S and t, not {part[:20]!r}")
+            if verb[:1] in b"CS":
+                hex_number(verb[1:], "the signal", bits=8)
+            if chosen is None and is_our_thread(thread or b"-1"):
+                chosen = action
+        return cls(chosen)
+
+
+def _optional_address(text: bytes) -> int | None:
+    return hex_number(text, "the address") if text else None
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueAt(Packet):
+    """``c [ADDR]``."""
+
+    address: int | None
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        return cls(_optional_address(arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class StepAt(Packet):
+    """``s [ADDR]``."""
+
+    address: int | None
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        return cls(_optional_address(arguments))
+
+
+def _signal_and_address(arguments: bytes) -> int | None:
+    signal, _, address = arguments.partition(b";")
+    hex_number(signal, "the signal", bits=8)
+    return _optional_address(address)
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueWithSignal(Packet):
+    """``C SIG[;ADDR]``; the signal is read and forgotten."""
+
+    address: int | None
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        return cls(_signal_and_address(arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class StepWithSignal(Packet):
+    """``S SIG[;ADDR]``; the signal is read and forgotten."""
+
+    address: int | None
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        return cls(_signal_and_address(arguments))

@@ -1,0 +1,59 @@
+"""Stop replies: signal, reason, thread, and all registers of ``g`` so that the client need not ask."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from ..arm.registers_system import CFSR
+from ..arm.stop import Stop, StopReason
+from .packets.threads import THREAD
+from .target import Target
+
+__all__ = ["fault_signal", "stop_reply", "unreadable_stop_reply"]
+
+SIGINT = 2
+SIGILL = 4
+SIGTRAP = 5
+SIGFPE = 8
+SIGSEGV = 11
+
+_ILLEGAL = CFSR.UNDEFINSTR.mask | CFSR.NOCP.mask
+
+
+def fault_signal(stop: Stop) -> int | None:
+    """The signal a fault or lockup is reported with, None for any other stop."""
+    if stop.reason not in {StopReason.LOCKUP, StopReason.VECTOR_CATCH}:
+        return None
+    if stop.reason is StopReason.LOCKUP:
+        return SIGSEGV
+    if stop.cfsr & CFSR.DIVBYZERO.mask:
+        return SIGFPE
+    return SIGILL if stop.cfsr & _ILLEGAL else SIGSEGV
+
+
+async def stop_reply(target: Target, stop: Stop, features: AbstractSet[str], *, interrupted: bool) -> bytes:
+    """``TSSthread:1;reason:;nn:value;...`` for a target that stands. ``interrupted``: the client asked for it."""
+    signal = fault_signal(stop)
+    if signal is None:
+        signal = SIGINT if interrupted and stop.reason is StopReason.HALT_REQUEST else SIGTRAP
+    fields = [f"thread:{THREAD:x};", _reason(target, stop, features)]
+    fields += [f"{spec.number:02x}:{value.hex()};" for spec, value in await target.read_general() if value is not None]
+    return f"T{signal:02x}{''.join(fields)}".encode()
+
+
+def unreadable_stop_reply() -> bytes:
+    """For a target that was asked to stop and cannot be read: the client gets its prompt back, registers unknown."""
+    return f"T{SIGINT:02x}thread:{THREAD:x};".encode()
+
+
+def _reason(target: Target, stop: Stop, features: AbstractSet[str]) -> str:
+    """The breakpoint kind as the client knows it: GDB's Z0 in flash sits in a comparator, but stays its own.
+
+    A BKPT of the program's counts as software (GDB manual, node Stop Reply Packets). Neither may be
+    sent to a client that has not announced the feature.
+    """
+    if stop.reason is not StopReason.BREAKPOINT:
+        return ""
+    points = target.points.get(stop.pc)
+    reason = "hwbreak" if points is not None and points.hardware and not points.software else "swbreak"
+    return f"{reason}:;" if f"{reason}+" in features else ""

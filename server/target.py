@@ -1,0 +1,336 @@
+"""What a client debugs: core control, chip and flash behind one face, capability by capability.
+
+Packet handlers and monitor commands see this and nothing below it; they never see a probe. What a
+target may lack is an attribute that may be None, and ``capabilities`` is what the packet table asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..arm.breakpoints import BreakpointKind
+from ..arm.core import ConnectMode
+from ..arm.faults import describe_fault
+from ..arm.memory import Memory
+from ..arm.stop import Stop
+from ..flash.memory_map import Region, region_at
+from ..probes.errors import AccessFaultError, HaltpointError, TargetError
+from .description import GENERAL, PC, RegisterSpec
+
+__all__ = ["BreakpointTable", "Core", "FlashCapability", "Points", "Target"]
+
+ADDRESS_SPACE = 1 << 32
+
+
+class BreakpointTable(Protocol):
+    """The core's own table; edits reach the target at the next resume."""
+
+    def add(self, address: int, kind: BreakpointKind) -> None:
+        """Add one; raises TargetError when the core has no place for it."""
+
+    def remove(self, address: int) -> None:
+        """Remove the one at ``address``."""
+
+
+class Core(Protocol):
+    """What is asked of core control; ``arm.core.CortexM`` says what each of these means."""
+
+    @property
+    def memory(self) -> Memory:
+        """The memory seam."""
+        ...
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences for the user; whoever shows them takes them out."""
+        ...
+
+    @property
+    def breakpoints(self) -> BreakpointTable:
+        """The table of breakpoints."""
+        ...
+
+    @property
+    def stop(self) -> Stop | None:
+        """The snapshot of the present stop, None while running."""
+        ...
+
+    async def connect(self, mode: ConnectMode) -> None:
+        """Switch halting debug on."""
+        ...
+
+    async def poll(self) -> Stop | None:
+        """One look."""
+        ...
+
+    async def halt(self) -> Stop:
+        """Ask for a halt and wait for it."""
+        ...
+
+    async def resume(self) -> None:
+        """Write what changed and run."""
+        ...
+
+    async def step(self) -> Stop:
+        """One instruction."""
+        ...
+
+    async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:
+        """Reset, by NRST with ``line``."""
+        ...
+
+    async def read_register(self, regsel: int) -> int:
+        """By REGSEL; cached while halted."""
+        ...
+
+    async def write_register(self, regsel: int, value: int) -> None:
+        """By REGSEL."""
+        ...
+
+    async def detach(self) -> None:
+        """Leave no trace and let it run."""
+        ...
+
+    async def read_memory(self, address: int, length: int) -> bytes:
+        """Without our own BKPTs."""
+        ...
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """Beneath our own BKPTs."""
+        ...
+
+
+class FlashCapability(Protocol):
+    """What is asked of flash programming; ``flash.session.FlashSession`` says what each of these means."""
+
+    def erase(self, address: int, length: int) -> None:
+        """Note sectors to erase."""
+        ...
+
+    def write(self, address: int, data: bytes) -> None:
+        """Note bytes to program."""
+        ...
+
+    async def finish(self) -> object:
+        """Do it; str() of the result is a line for the user."""
+        ...
+
+    def discard(self) -> None:
+        """Forget what was noted."""
+        ...
+
+    def preserve(self, address: int, length: int) -> None:
+        """Note RAM that must survive ``finish``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Breakpoints as the client inserted them: by address, hardware or software as it asked for."""
+
+    software: bool = False
+    hardware: bool = False
+
+
+class Target:
+    """One core of one chip. Every coroutine may raise HaltpointError. ``facts`` are lines about it for the user."""
+
+    def __init__(
+        self,
+        core: Core,
+        regions: Iterable[Region] | None = None,
+        flash: FlashCapability | None = None,
+        facts: Iterable[str] = (),
+    ) -> None:
+        self._core = core
+        self.regions = None if regions is None else tuple(regions)
+        self.flash = flash
+        self.facts = tuple(facts)
+        self.attached = False
+        self.points: dict[int, Points] = {}
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The groups of the packet table this target can serve."""
+        always = {"session", "registers", "memory", "execution", "threads", "breakpoints", "monitor"}
+        optional = {"memory_map": self.regions, "flash": self.flash}
+        return frozenset(always | {name for name, have in optional.items() if have is not None})
+
+    # Attaching
+
+    async def attach(self, mode: ConnectMode = ConnectMode.HALT) -> None:
+        """Take control of the core; nothing happens when that has been done."""
+        if not self.attached:
+            await self._core.connect(mode)
+            self.attached = True
+
+    async def detach(self) -> None:
+        """Breakpoints out, catches cleared, the core runs. Unfinished flash writes are forgotten."""
+        if self.flash is not None:
+            self.flash.discard()
+        if self.attached:
+            self.points.clear()
+            self.attached = False
+            await self._core.detach()
+
+    # Execution
+
+    @property
+    def stop(self) -> Stop | None:
+        """The present stop, None while the core runs as far as is known."""
+        return self._core.stop
+
+    async def poll(self) -> Stop | None:
+        """One look at a running core."""
+        return await self._core.poll()
+
+    async def halt(self) -> Stop:
+        """Stop the core, or say why it stands already."""
+        await self.attach()
+        return self._core.stop or await self._core.halt()
+
+    async def resume(self, address: int | None = None) -> None:
+        """Run from ``address``, or from where the core stands. One that runs already is halted first.
+
+        Only a resume writes breakpoints, so one that the user set free by a monitor command has to stop
+        for a moment before the breakpoints he set since then can come to hold.
+        """
+        await self._stand_at(address)
+        await self._core.resume()
+
+    async def step(self, address: int | None = None) -> Stop:
+        """Carry out one instruction. A core that ran is halted instead, and where it stands is the answer."""
+        was_running = self._core.stop is None
+        await self._stand_at(address)
+        if was_running and self._core.stop is not None:
+            return self._core.stop
+        return await self._core.step()
+
+    async def _stand_at(self, address: int | None) -> None:
+        await self.halt()
+        if address is not None:
+            await self.write_register(PC, address)
+
+    async def reset(self, *, halt: bool) -> Stop | None:
+        """Reset the chip; with ``halt`` it stands at its first instruction."""
+        await self.attach()
+        return await self._core.reset(halt=halt)
+
+    async def explain(self, stop: Stop) -> str:
+        """A line on the fault behind ``stop``, "" when it is none."""
+        return await describe_fault(self._core.memory, stop)
+
+    def take_notices(self) -> list[str]:
+        """Sentences that came up below and that the user should see; they are handed out once."""
+        notices, self._core.notices[:] = list(self._core.notices), []
+        return notices
+
+    # Registers: bytes in target order; None: not available while the core runs
+
+    async def read_register(self, spec: RegisterSpec) -> bytes | None:
+        """One register."""
+        if self._core.stop is None:
+            return None
+        word = await self._core.read_register(spec.regsel)
+        return (word >> spec.shift & spec.mask).to_bytes(spec.size, "little")
+
+    async def write_register(self, spec: RegisterSpec, value: int) -> None:
+        """Write one register; the core must stand."""
+        if self._core.stop is None:
+            raise TargetError(
+                f"Writing register {spec.name}", "the core is running", "Halt it first: Ctrl-C or 'monitor halt'."
+            )
+        if spec is PC:
+            value &= ~1  # clients put the Thumb bit there; it belongs to xPSR.T
+        if spec.bits < 32:
+            others = await self._core.read_register(spec.regsel)
+            value = others & ~(spec.mask << spec.shift) | value << spec.shift
+        await self._core.write_register(spec.regsel, value)
+
+    async def read_general(self) -> list[tuple[RegisterSpec, bytes | None]]:
+        """The registers of ``g``; they cost nothing while the core stands."""
+        return [(spec, await self.read_register(spec)) for spec in GENERAL]
+
+    # Memory
+
+    async def read_memory(self, address: int, length: int) -> bytes:
+        """``length`` bytes, or fewer where the readable part ends; raises AccessFaultError when there is none."""
+        length = min(length, ADDRESS_SPACE - address)
+        if length <= 0:
+            return b""
+        try:
+            return await self._core.read_memory(address, length)
+        except AccessFaultError as fault:
+            if not address < fault.address < address + length:
+                raise
+            return await self._core.read_memory(address, fault.address - address)
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """Write by plain accesses; flash is refused, because there they would be lost or break it."""
+        region = self._region(address)
+        if region is not None and region.kind != "ram":
+            raise TargetError(
+                f"Writing {len(data)} bytes at 0x{address:08x}",
+                f"that is {region.name}, which plain writes do not change",
+                "Use 'load' to program flash.",
+            )
+        if not data:
+            return
+        await self._core.write_memory(address, data)
+        if self.flash is not None and self._core.stop is not None:
+            # GDB's load writes sections in RAM before it programs the flash, whose loader lives in RAM too.
+            self.flash.preserve(address, len(data))
+
+    def _region(self, address: int) -> Region | None:
+        return region_at(self.regions or (), address)
+
+    # Breakpoints
+
+    def insert_breakpoint(self, address: int, *, hardware: bool) -> None:
+        """Insert, or do nothing if it is there. In flash and ROM a software one becomes a hardware one.
+
+        Raises TargetError when the core has no comparator left or none that reaches ``address``.
+        """
+        address &= ~1
+        before = self.points.get(address)
+        if before is None:
+            self._core.breakpoints.add(address, self._kind(address, hardware=hardware))
+            before = Points()
+        self.points[address] = Points(software=before.software or not hardware, hardware=before.hardware or hardware)
+
+    def _kind(self, address: int, *, hardware: bool) -> BreakpointKind:
+        region = self._region(address)
+        in_ram = region is not None and region.kind == "ram"
+        return BreakpointKind.SOFTWARE if in_ram and not hardware else BreakpointKind.HARDWARE
+
+    def remove_breakpoint(self, address: int, *, hardware: bool) -> None:
+        """Remove; nothing happens if it is not there.
+
+        GDB may hold one of each type at an address: the last one of them takes the comparator with it.
+        """
+        address &= ~1
+        before = self.points.get(address)
+        if before is None:
+            return
+        if before.software and before.hardware:
+            self.points[address] = Points(software=hardware, hardware=not hardware)
+        else:
+            self._forget(address)
+
+    def _forget(self, address: int) -> None:
+        del self.points[address]
+        self._core.breakpoints.remove(address)
+
+    # Flash
+
+    async def finish_flash(self) -> str:
+        """Program what has been gathered; a line for the log. What failed is not tried again."""
+        if self.flash is None:
+            return ""
+        try:
+            return str(await self.flash.finish())
+        except HaltpointError:
+            self.flash.discard()
+            raise
