@@ -129,13 +129,11 @@ class UsbDevice:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise self._error(error, f"Resetting {self.name}") from error
 
-    def find_again(self) -> None:
-        """Take hold of the device at the same place on the bus; raises ProbeGoneError when it is not there."""
-        same = (self._device.bus, self._device.port_numbers)
+    def find_again(self) -> UsbDevice:
+        """The device at the same place on the bus after a reset; raises ProbeGoneError when none is there."""
         for other in find(self.vendor_id, (self.product_id,), self._device.backend):
-            if (other._device.bus, other._device.port_numbers) == same:
-                self._device = other._device
-                return
+            if other.location == self.location:
+                return other
         raise ProbeGoneError(f"Finding {self.name} again after a reset", "it is no longer connected", _GONE_ADVICE)
 
     def clear_halt(self, endpoint: int) -> None:

@@ -76,7 +76,7 @@ class Firmware:
 
     def __str__(self) -> str:
         parts = (("J", self.jtag), ("M", self.mass_storage), ("B", self.bridge), ("S", self.swim))
-        return f"V{self.hardware}" + "".join(f"{letter}{number}" for letter, number in parts if number or letter == "J")
+        return f"V{self.hardware}" + "".join(f"{letter}{number}" for letter, number in parts if number)
 
 
 _SHARED_WITH_MASS_STORAGE = (0x374B, 0x3752)  # here the low version field is M, not S

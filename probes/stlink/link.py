@@ -51,14 +51,17 @@ class Link:
 
     # Commands
 
-    def checked(self, command: Command, attempt: Attempt, *, also: int = OK) -> bytes:
-        """Send a command whose answer begins with a status; return the answer once that is OK (or ``also``)."""
+    def checked(self, command: Command, attempt: Attempt, *, also: int = OK, address: int | None = None) -> bytes:
+        """Send a command whose answer begins with a status; return the answer once that is OK (or ``also``).
+
+        ``address`` is what a fault concerns where that is not the attempt's address.
+        """
         patience = Patience(self)
         while True:
             answer = self.transport.query(command)
             if answer[0] in (OK, also):
                 return answer
-            patience.take(answer[0], attempt)
+            patience.take(answer[0], attempt, address)
 
     def clear_sticky(self) -> None:
         """Clear the debug port's sticky flags, which make it refuse every access after a FAULT."""

@@ -48,12 +48,12 @@ class MemoryPort:
 
     def read_word(self, address: int, attempt: Attempt) -> int:
         """One 32-bit read in two transfers."""
-        answer = self._link.checked(commands.read_word(address), attempt)
+        answer = self._link.checked(commands.read_word(address), attempt, address=address)
         return int.from_bytes(answer[4:8], "little")
 
     def write_word(self, address: int, value: int, attempt: Attempt) -> None:
         """One 32-bit write in two transfers."""
-        self._link.checked(commands.write_word(address, value & 0xFFFF_FFFF), attempt)
+        self._link.checked(commands.write_word(address, value & 0xFFFF_FFFF), attempt, address=address)
 
     def read(self, access: Read, index: int) -> int:
         """A single read of any width."""
@@ -64,7 +64,7 @@ class MemoryPort:
             # One access to the word around it; a peripheral bus reads whole words anyway.
             word = self.read_word(access.address & ~3, attempt)
             return word >> 8 * (access.address & 2) & 0xFFFF
-        data = self._read_piece(Piece(access.address, access.width, access.width), index)
+        data = self._read_piece(Piece(access.address, access.width, access.width), attempt)
         return int.from_bytes(data, "little")
 
     def write(self, access: Write, index: int) -> None:
@@ -79,66 +79,66 @@ class MemoryPort:
             raise ProbeProtocolError(str(attempt), seen, advice)
         value = access.value & (1 << 8 * access.width) - 1
         data = value.to_bytes(access.width, "little")
-        self._write_piece(Piece(access.address, access.width, access.width), data, index)
+        self._write_piece(Piece(access.address, access.width, access.width), data, attempt)
 
     # Blocks
 
     def read_block(self, address: int, length: int, index: int) -> bytes:
         """Read any number of bytes from any address."""
-        return b"".join(self._read_piece(piece, index) for piece in pieces(address, length, self._shape))
+        attempt = Attempt("Reading", address, length, index)
+        return b"".join(self._read_piece(piece, attempt) for piece in pieces(address, length, self._shape))
 
     def write_block(self, address: int, data: bytes, index: int) -> None:
         """Write any number of bytes to any address."""
+        attempt = Attempt("Writing", address, len(data), index)
         for piece in pieces(address, len(data), self._shape):
             start = piece.address - address
-            self._write_piece(piece, data[start : start + piece.length], index)
+            self._write_piece(piece, data[start : start + piece.length], attempt)
 
-    def _read_piece(self, piece: Piece, index: int) -> bytes:
-        attempt = Attempt("Reading", piece.address, piece.length, index)
+    def _read_piece(self, piece: Piece, attempt: Attempt) -> bytes:
         if piece.width == piece.length == 4:
             return self.read_word(piece.address, attempt).to_bytes(4, "little")
         command = commands.read_memory(piece.width, piece.address, piece.length)
         # A failed read answers with what was in the probe's buffer before: only the status makes it data.
-        return self._settled(lambda: self._transport.query(command), attempt)[: piece.length]
+        return self._settled(lambda: self._transport.query(command), piece, attempt)[: piece.length]
 
-    def _write_piece(self, piece: Piece, data: bytes, index: int) -> None:
-        attempt = Attempt("Writing", piece.address, piece.length, index)
+    def _write_piece(self, piece: Piece, data: bytes, attempt: Attempt) -> None:
         if piece.width == piece.length == 4:
             self.write_word(piece.address, int.from_bytes(data, "little"), attempt)
             return
         command = commands.write_memory(piece.width, piece.address, piece.length)
-        self._settled(lambda: self._order(command, data), attempt)
+        self._settled(lambda: self._order(command, data), piece, attempt)
 
     def _order(self, command: commands.Command, data: bytes) -> bytes:
         self._transport.order(command, data)
         return b""
 
-    def _settled(self, perform: Callable[[], bytes], attempt: Attempt) -> bytes:
+    def _settled(self, perform: Callable[[], bytes], piece: Piece, attempt: Attempt) -> bytes:
         """Perform a memory command and fetch its status, until that is OK."""
         patience = Patience(self._link)
         while True:
             data = perform()
-            code, fault_address = self._status(attempt)
+            code, fault_address = self._status(piece)
             if status_of(code).kind is Kind.DONE:
                 return data
             patience.take(code, attempt, fault_address)
 
-    def _status(self, attempt: Attempt) -> tuple[int, int | None]:
-        """The status of the last memory command, and the address of its fault where that is known."""
+    def _status(self, piece: Piece) -> tuple[int, int]:
+        """The status of the last memory command, and the address of its fault as far as that is known."""
         if not self._has_status_2:
-            return self._transport.query(commands.RW_STATUS)[0], None
+            return self._transport.query(commands.RW_STATUS)[0], piece.address
         answer = self._transport.query(commands.RW_STATUS_2)
         address = int.from_bytes(answer[4:8], "little")
-        inside = attempt.address <= address < attempt.address + attempt.length
-        return answer[0], address if inside else None
+        return answer[0], address if piece.address <= address < piece.address + piece.length else piece.address
 
     # Lists of words
 
     def run_words(self, run: Sequence[Access], index: int) -> list[int | None]:
         """Carry out single word accesses in four transfers.
 
-        Results: the values of reads and of a poll's first look, None for writes. ``index`` is the position of the first one in its batch. An access that is told to wait is
-        repeated together with all that come after it in the list: the probe does not say that it stopped there.
+        Results: the values of reads and of a poll's first look, None for writes. ``index`` is the
+        position of the first one in its batch. An access that is told to wait is repeated together
+        with all that follow it in the list: the probe does not say whether it stopped there.
         """
         results: list[int | None] = []
         patience = Patience(self._link)

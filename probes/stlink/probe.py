@@ -137,9 +137,7 @@ def _wake(transport: Transport, sleep: Callable[[float], None]) -> bytes:
     except (ProbeTimeoutError, ProbeProtocolError) as error:
         log.debug("! no version (%s), resetting the probe", error)
     try:
-        transport.reset()
-        sleep(_AFTER_RESET_SECONDS)
-        transport.device.find_again()
+        transport.reset(lambda: sleep(_AFTER_RESET_SECONDS))
         return transport.open()
     except (ProbeTimeoutError, ProbeProtocolError, ProbeGoneError) as error:
         raise type(error)(

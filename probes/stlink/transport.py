@@ -7,6 +7,7 @@ trouble the conversation counts as out of step and is put in step again before t
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from ..errors import ProbeProtocolError, ProbeTimeoutError
 from ..usb import StallError, UsbDevice
@@ -44,9 +45,11 @@ class Transport:
         self._version = self.query(commands.GET_VERSION)
         return self._version
 
-    def reset(self) -> None:
-        """Reset the probe's USB port; it is closed afterwards."""
+    def reset(self, pause: Callable[[], None]) -> None:
+        """Reset the probe's USB port, let it come back during ``pause``; it is closed afterwards."""
         self.device.reset()
+        pause()
+        self.device = self.device.find_again()
 
     def close(self) -> None:
         """Release the probe."""
