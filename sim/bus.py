@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 __all__ = [
@@ -118,7 +118,7 @@ class Bus:
         self.slots: list[Slot] = []
         self.memories: list[Memory] = []
         self.peripherals: list[Peripheral] = []
-        self.buffers: dict[int, mmap.mmap] = {}
+        self.built = False
         self.from_debugger = False
         self.has_bit_band = bit_band
         self.on_patch: Callable[[int, int], None] | None = None
@@ -159,7 +159,7 @@ class Bus:
         return memory
 
     def _claim(self, base: int, size: int, owner: Memory | Peripheral) -> None:
-        if self.buffers:
+        if self.built:
             raise RuntimeError(f"{owner.name} was put on the bus after the machine had run")
         for first, length, other in self.slots:
             if base < first + length and first < base + size:
@@ -167,6 +167,76 @@ class Bus:
         self.slots.append((base, size, owner))
         for page in range(base // PAGE, (base + size + PAGE - 1) // PAGE):
             self._pages.setdefault(page, []).append((base, size, owner))
+
+    # --- the map as pages, for the engine
+
+    def build(self) -> Iterator[tuple[int, memoryview, bool]]:
+        """Move all content into whole pages and yield (address, pages, executable) for each run of them."""
+        views: dict[int, tuple[memoryview, bool]] = {}
+        for first, last in _runs(page for page in self._pages if self._is_memory(page) and not self._is_alias(page)):
+            pages = memoryview(mmap.mmap(-1, (last - first) * PAGE))
+            views[first] = (pages, any(self._executable(page) for page in range(first, last)))
+            for base, size, owner in self.slots:
+                if first * PAGE <= base < last * PAGE and base == owner.base:
+                    offset = base - first * PAGE
+                    pages[offset : offset + size] = self.content(owner)
+                    self._place(owner, pages[offset : offset + size])
+            yield first * PAGE, pages, views[first][1]
+        for memory in self.memories:
+            for alias in memory.aliases:
+                first = max(first for first in views if first * PAGE <= memory.base)
+                offset = memory.base - first * PAGE
+                length = -(-memory.size // PAGE) * PAGE
+                yield alias, views[first][0][offset : offset + length], True
+        self.built = True
+
+    def io_ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield (address, size) of the pages that must be served by calls."""
+        for first, last in _runs(page for page in self._pages if not self._is_memory(page)):
+            yield first * PAGE, (last - first) * PAGE
+        if self.has_bit_band:
+            for alias, _ in _BIT_BANDS:
+                yield alias, _BIT_BAND_SIZE
+
+    def holes(self) -> Iterator[tuple[int, int]]:
+        """Yield (address, size) of what nobody claimed inside pages of memory."""
+        for page, slots in self._pages.items():
+            if self._is_memory(page):
+                at = page * PAGE
+                for base, size, _ in sorted(slots, key=lambda slot: slot[0]):
+                    if base > at:
+                        yield at, base - at
+                    at = max(at, base + size)
+                if at < (page + 1) * PAGE:
+                    yield at, (page + 1) * PAGE - at
+
+    def content(self, owner: Memory | Peripheral) -> memoryview:
+        """Return the bytes of a memory or of a shadow page."""
+        data = owner.data if isinstance(owner, Memory) else owner._page  # noqa: SLF001 - the bus owns it
+        if data is None:
+            raise BusFault(owner.base, f"{owner.name} has no content to look at")
+        return data
+
+    def _is_memory(self, page: int) -> bool:
+        return all(isinstance(slot[2], Memory) or slot[2].shadow for slot in self._pages[page])
+
+    def _is_alias(self, page: int) -> bool:
+        return any(page * PAGE < base + size and base <= page * PAGE for base, size in self._alias_ranges())
+
+    def _alias_ranges(self) -> Iterator[tuple[int, int]]:
+        for memory in self.memories:
+            for alias in memory.aliases:
+                yield alias, memory.size
+
+    def _executable(self, page: int) -> bool:
+        return any(isinstance(slot[2], Memory) for slot in self._pages[page])
+
+    @staticmethod
+    def _place(owner: Memory | Peripheral, view: memoryview) -> None:
+        if isinstance(owner, Memory):
+            owner.data = view
+        else:
+            owner._page = view  # noqa: SLF001 - the bus owns it
 
     # --- single accesses
 
@@ -203,7 +273,7 @@ class Bus:
             if self.on_patch is not None:
                 self.on_patch(address, width)
         else:
-            owner.store(address, value, width)
+            owner.store(owner.base + address - base, value, width)
 
     def bit_band_target(self, address: int) -> tuple[int, int] | None:
         """Return (address of the byte, bit) behind a bit-band alias word (DDI0403E B3.1, DDI0337 3.7)."""
@@ -255,8 +325,18 @@ class Bus:
         slot = self.find(address)
         if slot is None:
             raise BusFault(address)
-        base, _, owner = slot
-        data = owner.data if isinstance(owner, Memory) else owner._page  # noqa: SLF001 - the bus owns it
-        if data is None:
-            raise BusFault(address, f"{owner.name} has no content to peek at")
-        return data, address - base
+        return self.content(slot[2]), address - slot[0]
+
+
+def _runs(pages: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield (first, last + 1) of each run of neighbouring pages."""
+    first = last = None
+    for page in sorted(pages):
+        if first is None or last is None:
+            first = page
+        elif page != last:
+            yield first, last
+            first = page
+        last = page + 1
+    if first is not None and last is not None:
+        yield first, last

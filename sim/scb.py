@@ -1,0 +1,206 @@
+"""System control block (DDI0403E B3.2): identification, vector table, reset, sleep, configuration, fault status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .exceptions import Number
+from .faults import CFSR, HFSR
+
+if TYPE_CHECKING:
+    from .core import Core
+
+__all__ = ["Scb"]
+
+_VECTKEY = 0x05FA
+_VECTKEYSTAT = 0xFA05
+_IDS_M3 = (
+    *(0x0000_0030, 0x0000_0200, 0x0010_0000, 0x0000_0000, 0x0000_0030, 0, 0, 0),
+    *(0x0114_1110, 0x0211_2000, 0x2111_2231, 0x0111_1110, 0x0131_0102),
+)
+"""ID_PFR0 to ID_ISAR4 of the Cortex-M3 (DDI0337, table of system control registers)."""
+
+_SHCSR_ACTIVE = ((0, 4), (1, 5), (3, 6), (7, 11), (8, 12), (10, 14), (11, 15))
+_SHCSR_PENDING = ((12, 6), (13, 4), (14, 5), (15, 11))
+_SHCSR_ENABLE = ((16, 4), (17, 5), (18, 6))
+
+CPUID = {
+    "cortex-m0": 0x410C_C200,
+    "cortex-m3": 0x411F_C231,
+    "cortex-m4": 0x410F_C241,
+    "cortex-m7": 0x411F_C271,
+    "cortex-m33": 0x410F_D213,
+}
+"""As read from silicon of the families that use them."""
+
+
+class Scb:
+    """Registers 0xE000ED00 to 0xE000ED8C."""
+
+    def __init__(self, core: Core, model: str) -> None:
+        self.core = core
+        self.cpuid = CPUID[model]
+        self.on_reset_request: Callable[[], None] = lambda: None
+        self.on_core_reset: Callable[[], None] = lambda: None
+        self.reset()
+        self._readers: dict[int, Callable[[], int]] = {
+            0x00: lambda: self.cpuid,
+            0x04: self._icsr,
+            0x08: lambda: self.core.exceptions.vtor,
+            0x0C: lambda: _VECTKEYSTAT << 16 | self.prigroup << 8,
+            0x10: lambda: self.scr,
+            0x14: lambda: self.ccr,
+            0x18: lambda: self._priorities(4),
+            0x1C: lambda: self._priorities(8),
+            0x20: lambda: self._priorities(12),
+            0x24: self._shcsr,
+            0x28: lambda: int(self.core.faults.cfsr),
+            0x2C: lambda: int(self.core.faults.hfsr),
+            0x30: lambda: int(self.core.debug.dfsr),
+            0x34: lambda: self.core.faults.mmfar,
+            0x38: lambda: self.core.faults.bfar,
+        }
+        self._writers: dict[int, Callable[[int], None]] = {
+            0x04: self._write_icsr,
+            0x08: self._write_vtor,
+            0x0C: self._write_aircr,
+            0x10: self._write_scr,
+            0x14: self._write_ccr,
+            0x18: lambda value: self._set_priorities(4, value),
+            0x1C: lambda value: self._set_priorities(8, value),
+            0x20: lambda value: self._set_priorities(12, value),
+            0x24: self._write_shcsr,
+            0x28: self._clear_cfsr,
+            0x2C: self._clear_hfsr,
+            0x30: lambda value: self.core.debug.write_dfsr(value),
+            0x34: self._write_mmfar,
+            0x38: self._write_bfar,
+        }
+
+    def reset(self) -> None:
+        """System reset. CCR.STKALIGN is 0 after reset in r1p1, 1 from r2p0 on (DDI0337, DDI0403E B3.2.8)."""
+        self.prigroup = 0
+        self.scr = 0
+        self._write_ccr(0 if self.cpuid == CPUID["cortex-m3"] else 0x200)
+        self._write_scr(0)
+
+    def read(self, offset: int) -> int:
+        """Word at ``offset`` from 0xE000ED00; what is reserved reads 0."""
+        reader = self._readers.get(offset)
+        if reader is not None:
+            return reader()
+        index = (offset - 0x40) // 4
+        return _IDS_M3[index] if 0 <= index < len(_IDS_M3) else 0
+
+    def write(self, offset: int, value: int) -> None:
+        """Store a word there; what is reserved or read-only ignores it."""
+        writer = self._writers.get(offset)
+        if writer is not None:
+            writer(value)
+
+    # --- ICSR, VTOR, AIRCR
+
+    def _icsr(self) -> int:
+        exceptions = self.core.exceptions
+        pending = exceptions.pending
+        active = self.core.engine.read_registers()[16] & 0x1FF
+        value = active | exceptions.candidate() << 12
+        value |= bool(pending >> 16) << 22
+        value |= (pending >> Number.SYSTICK & 1) << 26
+        value |= (pending >> Number.PENDSV & 1) << 28
+        value |= (pending >> Number.NMI & 1) << 31
+        only_one = not exceptions.active & ~(1 << active)
+        return value | only_one << 11
+
+    def _write_icsr(self, value: int) -> None:
+        core = self.core
+        for bit, number in ((31, Number.NMI), (28, Number.PENDSV), (26, Number.SYSTICK)):
+            if value >> bit & 1:
+                core.pend(number)
+        for bit, number in ((27, Number.PENDSV), (25, Number.SYSTICK)):
+            if value >> bit & 1:
+                core.exceptions.unpend(number)
+
+    def _write_vtor(self, value: int) -> None:
+        self.core.exceptions.vtor = value & 0x3FFF_FF80
+
+    def _write_aircr(self, value: int) -> None:
+        if value >> 16 != _VECTKEY:
+            return
+        self.prigroup = value >> 8 & 7
+        self.core.exceptions.set_priority_group(self.prigroup)
+        if value & 2 and self.core.debug.halted:  # VECTCLRACTIVE: only in debug state
+            self.core.exceptions.active = 0
+        if value & 4:
+            self.on_reset_request()
+        elif value & 1:
+            self.on_core_reset()
+
+    # --- SCR, CCR, SHPR, SHCSR
+
+    def _write_scr(self, value: int) -> None:
+        self.scr = value & 0x16
+        self.core.sleep_on_exit = bool(value & 2)
+        self.core.send_event_on_pend = bool(value & 0x10)
+
+    def _write_ccr(self, value: int) -> None:
+        self.ccr = value & 0x31B
+        core = self.core
+        core.exceptions.allow_any_thread_return = bool(value & 1)
+        core.exceptions.stack_align = bool(value & 0x200)
+        core.port.user_may_trigger = bool(value & 2)
+        core.port.trap_unaligned(bool(value & 8))
+        core.divide_by_zero_traps = bool(value & 0x10)
+        if value & 0x10:
+            core.sites.watch_division()
+
+    def _priorities(self, first: int) -> int:
+        priorities = self.core.exceptions.priorities
+        return sum(max(priorities[first + byte], 0) << 8 * byte for byte in range(4))
+
+    def _set_priorities(self, first: int, value: int) -> None:
+        exceptions = self.core.exceptions
+        for byte in range(4):
+            if first + byte in {4, 5, 6, 11, 12, 14, 15}:
+                exceptions.priorities[first + byte] = value >> 8 * byte & exceptions.priority_mask
+
+    def _shcsr(self) -> int:
+        exceptions = self.core.exceptions
+        value = 0
+        for table, source in (
+            (_SHCSR_ACTIVE, exceptions.active),
+            (_SHCSR_PENDING, exceptions.pending),
+            (_SHCSR_ENABLE, exceptions.enabled),
+        ):
+            for bit, number in table:
+                value |= (source >> number & 1) << bit
+        return value
+
+    def _write_shcsr(self, value: int) -> None:
+        exceptions = self.core.exceptions
+        exceptions.active = _copy_bits(exceptions.active, value, _SHCSR_ACTIVE)
+        exceptions.pending = _copy_bits(exceptions.pending, value, _SHCSR_PENDING)
+        exceptions.enabled = _copy_bits(exceptions.enabled, value, _SHCSR_ENABLE)
+
+    # --- fault status: write 1 to clear
+
+    def _clear_cfsr(self, value: int) -> None:
+        faults = self.core.faults
+        faults.cfsr &= ~CFSR(value & 0xFFFF_FFFF & sum(CFSR))
+
+    def _clear_hfsr(self, value: int) -> None:
+        faults = self.core.faults
+        faults.hfsr &= ~HFSR(value & sum(HFSR))
+
+    def _write_mmfar(self, value: int) -> None:
+        self.core.faults.mmfar = value
+
+    def _write_bfar(self, value: int) -> None:
+        self.core.faults.bfar = value
+
+
+def _copy_bits(target: int, value: int, table: tuple[tuple[int, int], ...]) -> int:
+    for bit, number in table:
+        target = target & ~(1 << number) | (value >> bit & 1) << number
+    return target

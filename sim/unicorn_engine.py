@@ -1,0 +1,446 @@
+"""CpuEngine on Unicorn: the only module that imports it.
+
+Unicorn executes the instructions; it has traps, and each line here that looks odd avoids one of them:
+- MCLASS mode overrides the CPU model, so the model is set without it.
+- Exact positions come from two private words (``emu_counter``, ``emu_count``), found by running a calibration loop.
+  Setting the limit to the counter stops after the current instruction; ``emu_stop`` in a data callback would leave
+  PC at the access and repeat it.
+- Runs always have a limit: with one, PC is exact in every callback.
+- A memory hook inside an IT block leaves ITSTATE behind, so hooks clear it in CPSR.
+- Writing xPSR does not tell the translator that the mode changed; writing CPSR afterwards does.
+- In unprivileged thread mode MSP, PSP and the masks read as 0 even here, so a handler's IPSR is put in meanwhile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from .engine import (
+    BASEPRI,
+    CONTROL,
+    FAULTMASK,
+    LR,
+    MSP,
+    PC,
+    PRIMASK,
+    PSP,
+    SP,
+    XPSR,
+    DataCall,
+    DataPort,
+    EngineMissingError,
+    Exit,
+)
+
+try:
+    import unicorn as uc
+    from unicorn import arm_const as arm
+    from unicorn.unicorn_py3.unicorn import uclib
+except ImportError as missing:
+    raise EngineMissingError(
+        "Opening a simulated board failed: its processor needs the package unicorn, which is not installed. "
+        'Install it with: pip install "haltpoint[sim]"'
+    ) from missing
+
+__all__ = ["MODELS", "UnicornEngine"]
+
+MODELS = {
+    "cortex-m0": arm.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m3": arm.UC_CPU_ARM_CORTEX_M3,
+    "cortex-m4": arm.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m7": arm.UC_CPU_ARM_CORTEX_M7,
+    "cortex-m33": arm.UC_CPU_ARM_CORTEX_M33,
+}
+
+_UNTIL = 0xFFFF_FFF0  # never reached: not an address that a lockup or an EXC_RETURN leaves in PC
+_NOWHERE = 1 << 40  # beyond the 32-bit address space
+_IT_BITS = 0x0600_FC00
+_IPSR = 0x1FF
+_INTERRUPT_EXITS = {
+    2: Exit.SVC,
+    3: Exit.FETCH_FAULT,
+    4: Exit.UNALIGNED,
+    7: Exit.BKPT,
+    8: Exit.EXCEPTION_RETURN,
+    17: Exit.NO_COPROCESSOR,
+    18: Exit.INVALID_STATE,
+}
+_ERROR_EXITS = {
+    uc.UC_ERR_READ_UNMAPPED: Exit.READ_FAULT,
+    uc.UC_ERR_READ_PROT: Exit.READ_FAULT,
+    uc.UC_ERR_WRITE_UNMAPPED: Exit.WRITE_FAULT,
+    uc.UC_ERR_WRITE_PROT: Exit.WRITE_FAULT,
+    uc.UC_ERR_FETCH_UNMAPPED: Exit.FETCH_FAULT,
+    uc.UC_ERR_FETCH_PROT: Exit.FETCH_FAULT,
+    uc.UC_ERR_INSN_INVALID: Exit.UNDEFINED,
+}
+_NOT_RETIRED = {
+    Exit.BKPT,
+    Exit.BREAK,
+    Exit.NO_COPROCESSOR,
+    Exit.READ_FAULT,
+    Exit.UNALIGNED,
+    Exit.UNDEFINED,
+    Exit.WRITE_FAULT,
+}
+_GENERAL = [
+    *(getattr(arm, f"UC_ARM_REG_R{n}") for n in range(13)),
+    arm.UC_ARM_REG_SP,
+    arm.UC_ARM_REG_LR,
+    arm.UC_ARM_REG_PC,
+    arm.UC_ARM_REG_XPSR,
+]
+_SPECIAL = [
+    arm.UC_ARM_REG_MSP,
+    arm.UC_ARM_REG_PSP,
+    arm.UC_ARM_REG_PRIMASK,
+    arm.UC_ARM_REG_BASEPRI,
+    arm.UC_ARM_REG_FAULTMASK,
+    arm.UC_ARM_REG_CONTROL,
+]
+
+
+class _Batch:
+    """A fixed list of registers that is read or written in one call of the library."""
+
+    def __init__(self, handle: Any, registers: list[int]) -> None:
+        count = len(registers)
+        self.values = (ctypes.c_uint32 * (2 * count))()  # 8 bytes each: some registers are written as 64 bits
+        base = ctypes.addressof(self.values)
+        ids = (ctypes.c_int * count)(*registers)
+        pointers = (ctypes.c_void_p * count)(*(base + 8 * i for i in range(count)))
+        self._keep = (ids, pointers)
+        self._args = (handle, ids, pointers, count)
+
+    def read(self) -> list[int]:
+        uclib.uc_reg_read_batch(*self._args)
+        return self.values[::2]
+
+    def write(self, values: list[int]) -> None:
+        self.values[::2] = values
+        uclib.uc_reg_write_batch(*self._args)
+
+
+class UnicornEngine:
+    """One Cortex-M's instructions, executed by Unicorn."""
+
+    def __init__(self, model: str, port: DataPort) -> None:
+        if model not in MODELS:
+            raise ValueError(f"there is no simulated CPU {model!r}; known are {', '.join(MODELS)}")
+        self._uc = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB)
+        self._uc.ctl_set_cpu_model(MODELS[model])
+        self._handle = self._uc._uch  # noqa: SLF001 - the library calls below need it
+        self._port = port
+        self._buffers: list[Any] = []
+        self.fault_address = 0
+        self.executed = 0
+        self._exit: Exit | None = None
+        self._error: Exception | None = None
+        self._snapshot: list[int] | None = None
+        self._sinks: list[int] = []
+        self._started = 0
+        self._break_at = 0
+        self._all = _Batch(self._handle, [*_GENERAL, *_SPECIAL])
+        self._privileged = _Batch(self._handle, [arm.UC_ARM_REG_XPSR])
+        self._special = _Batch(self._handle, _SPECIAL)
+        self._masks = _Batch(self._handle, [*_SPECIAL[2:], arm.UC_ARM_REG_XPSR])
+        self._pc = _Batch(self._handle, [arm.UC_ARM_REG_PC])
+        self._cpsr = _Batch(self._handle, [arm.UC_ARM_REG_CPSR])
+        self._write = _Batch(self._handle, _WRITE_ORDER)
+        self._mode = self._cpsr.read()[0] & 0x3FF & ~0x20
+        self._calibrate()
+        self._add_hooks()
+
+    # --- memory
+
+    def map_memory(self, base: int, buffer: memoryview, *, execute: bool) -> None:
+        """See CpuEngine."""
+        view = ctypes.c_char.from_buffer(buffer)
+        self._buffers.append((view, buffer))
+        perms = uc.UC_PROT_ALL if execute else uc.UC_PROT_READ | uc.UC_PROT_WRITE
+        self._uc.mem_map_ptr(base, len(buffer), perms, ctypes.addressof(view))
+
+    def map_io(self, base: int, size: int) -> None:
+        """See CpuEngine."""
+        port = self._port
+
+        def read(_: object, offset: int, width: int, __: object) -> int:
+            try:
+                return port.io_read(base + offset, width)
+            except Exception as error:  # noqa: BLE001 - it is raised again by run(), outside the library
+                self.fail(error)
+                return 0
+
+        def write(_: object, offset: int, width: int, value: int, __: object) -> None:
+            try:
+                port.io_write(base + offset, value & (1 << 8 * width) - 1, width)
+            except Exception as error:  # noqa: BLE001 - as above
+                self.fail(error)
+
+        self._uc.mmio_map(base, size, read, None, write, None)
+
+    def trap_writes(self, base: int, size: int, call: DataCall) -> Callable[[bool], None]:
+        """See CpuEngine."""
+        return self._trap(uc.UC_HOOK_MEM_WRITE, base, size, call)
+
+    def trap_reads(self, base: int, size: int, call: DataCall) -> Callable[[bool], None]:
+        """See CpuEngine."""
+        return self._trap(uc.UC_HOOK_MEM_READ, base, size, call)
+
+    def _trap(self, kind: int, base: int, size: int, call: DataCall) -> Callable[[bool], None]:
+        def hook(_: object, __: int, address: int, width: int, value: int, ___: object) -> None:
+            try:
+                call(address, value & (1 << 8 * width) - 1, width)
+            except Exception as error:  # noqa: BLE001 - it is raised again by run(), outside the library
+                self.fail(error)
+            self._repair_it()
+
+        first, last = base, base + size - 1
+        words = (ctypes.c_uint64 * 16).from_address(self._uc.hook_add(kind, hook, begin=first, end=last))
+        at = next((i for i in range(15) if words[i] == first and words[i + 1] == last), None)
+        if at is None:
+            raise EngineMissingError(
+                "Opening a simulated board failed: this version of unicorn keeps its hooks in an unknown way. "
+                "Install a version that was tested: pip install 'unicorn==2.1.4'"
+            )
+
+        def switch(on: bool) -> None:  # by the bounds: 100 times cheaper than taking the hook out and in
+            words[at], words[at + 1] = (first, last) if on else (_NOWHERE, _NOWHERE)
+
+        return switch
+
+    def watch_code(self, address: int, call: Callable[[int], None]) -> Callable[[], None]:
+        """See CpuEngine."""
+
+        def hook(_: object, at: int, __: int, ___: object) -> None:
+            try:
+                call(at)
+            except Exception as error:  # noqa: BLE001 - it is raised again by run(), outside the library
+                self.fail(error)
+
+        handle = self._uc.hook_add(uc.UC_HOOK_CODE, hook, begin=address, end=address)
+        self.invalidate(address, 2)
+
+        def remove() -> None:
+            self._uc.hook_del(handle)
+            self.invalidate(address, 2)
+
+        return remove
+
+    def invalidate(self, address: int, length: int) -> None:
+        """See CpuEngine."""
+        self._uc.ctl_remove_cache(address, address + length)
+
+    # --- running
+
+    def run(self, limit: int) -> Exit:
+        """See CpuEngine."""
+        return self._start(limit, _UNTIL)
+
+    def step(self) -> Exit:
+        """See CpuEngine."""
+        pc = self._pc.read()[0]
+        first = self._halfword(pc)
+        return Exit.FETCH_FAULT if first < 0 else self._start(1, pc + (4 if first >= 0xE800 else 2))
+
+    def _start(self, limit: int, until: int) -> Exit:
+        self._exit = self._snapshot = None
+        self._started = self._pc.read()[0]
+        error = uclib.uc_emu_start(self._handle, self._started | 1, until, 0, limit)
+        counter, stop = self._words
+        self.executed = counter - 1 if counter > stop else counter
+        if self._error is not None:
+            failure, self._error = self._error, None
+            raise failure
+        for page in self._sinks:
+            self._uc.mem_unmap(page, 0x1000)
+        self._sinks.clear()
+        if self._snapshot is not None:
+            self.write_registers(self._snapshot)
+            self.executed -= 1
+            return Exit.ABORTED
+        if error == uc.UC_ERR_OK and self._exit is None:
+            return Exit.LIMIT if counter > stop or until != _UNTIL else Exit.WFI
+        reason = self._reason(error)
+        if reason is Exit.BREAK and self._pc.read()[0] != self._break_at:
+            return Exit.LIMIT  # inside an IT block, where the engine cannot stop
+        if reason in _NOT_RETIRED and counter <= stop:
+            self.executed -= 1
+        return reason
+
+    def _reason(self, error: int) -> Exit:
+        reason = self._exit if self._exit is not None else _ERROR_EXITS.get(error)
+        if reason is None:
+            raise RuntimeError(f"unicorn stopped with an error that is not understood: {uc.UcError(error)}")
+        if reason is Exit.UNDEFINED and not self._privileged.read()[0] & 1 << 24:
+            return Exit.INVALID_STATE
+        return reason
+
+    def position(self) -> int:
+        """See CpuEngine."""
+        return self._words[0]
+
+    def stop_after(self) -> None:
+        """See CpuEngine."""
+        self._words[1] = self._words[0]
+
+    def stop_before(self) -> None:
+        """See CpuEngine."""
+        self._exit = Exit.BREAK
+        self._break_at = self._pc.read()[0]
+        self._uc.emu_stop()
+
+    def abort(self) -> None:
+        """See CpuEngine."""
+        if self._snapshot is None:
+            self._snapshot = self.read_registers()
+            self.stop_after()
+
+    def fail(self, error: Exception) -> None:
+        """See CpuEngine."""
+        if self._error is None:
+            self._error = error
+        self.stop_after()
+
+    # --- registers
+
+    def read_registers(self) -> list[int]:
+        """See CpuEngine."""
+        registers = self._all.read()
+        if registers[CONTROL] & 1 and not registers[XPSR] & _IPSR:
+            xpsr = registers[XPSR]
+            self._privileged.write([xpsr | 3])
+            registers[MSP:] = self._special.read()
+            self._privileged.write([xpsr])
+            self._cpsr.write([self._cpsr_of(xpsr)])
+        return registers
+
+    def read_masks(self) -> tuple[int, int, int]:
+        """See CpuEngine."""
+        primask, basepri, faultmask, control, xpsr = self._masks.read()
+        if control & 1 and not xpsr & _IPSR:
+            registers = self.read_registers()
+            return registers[PRIMASK], registers[BASEPRI], registers[FAULTMASK]
+        return primask, basepri, faultmask
+
+    @property
+    def privileged(self) -> bool:
+        """See CpuEngine."""
+        *_, control, xpsr = self._masks.read()
+        return bool(xpsr & _IPSR) or not control & 1
+
+    def write_registers(self, registers: list[int]) -> None:
+        """See CpuEngine."""
+        xpsr, control = registers[XPSR], registers[CONTROL]
+        thread = not xpsr & _IPSR
+        self._write.write(
+            [
+                0x0100_0003,  # a handler is privileged: CONTROL can be cleared
+                0,
+                0x0100_0000,  # a privileged thread on MSP: everything can be written
+                0,
+                *registers[MSP:CONTROL],
+                control if thread else 0,
+                xpsr,
+                control if thread else control & 1,
+                self._cpsr_of(xpsr),
+                *registers[:SP],
+                registers[LR],
+                registers[PC] | (xpsr >> 24 & 1),  # bit 0 is T here
+            ]
+        )
+
+    @property
+    def pc(self) -> int:
+        """See CpuEngine."""
+        return self._pc.read()[0]
+
+    def _cpsr_of(self, xpsr: int) -> int:
+        return xpsr & 0xFE0F_FC00 | self._mode | (xpsr >> 24 & 1) << 5
+
+    def _repair_it(self) -> None:
+        cpsr = self._cpsr.read()[0]
+        if cpsr & _IT_BITS:
+            self._cpsr.write([cpsr & ~_IT_BITS])
+
+    # --- set-up
+
+    def _calibrate(self) -> None:
+        self._uc.mem_map(0, 0x1000)
+        self._uc.mem_write(0, b"\xfe\xe7")
+        base = self._handle.value
+        found = None
+        for count in (1009, 2003, 3001):
+            self._uc.emu_start(1, _UNTIL, count=count)
+            words = (ctypes.c_uint64 * 512).from_address(base)
+            hits = {8 * i for i in range(511) if (words[i], words[i + 1]) == (count + 1, count)}
+            found = hits if found is None else found & hits
+        if not found or len(found) != 1:
+            raise EngineMissingError(
+                "Opening a simulated board failed: this version of unicorn does not show its instruction counter. "
+                "Install a version that was tested: pip install 'unicorn==2.1.4'"
+            )
+        self._words = (ctypes.c_uint64 * 2).from_address(base + found.pop())
+        self._uc.mem_unmap(0, 0x1000)
+
+    def _add_hooks(self) -> None:
+        add = self._uc.hook_add
+        add(uc.UC_HOOK_INTR, self._on_interrupt)
+        add(uc.UC_HOOK_INSN_INVALID, self._on_invalid)
+        add(uc.UC_HOOK_MEM_INVALID, self._on_unmapped)
+
+    def _on_interrupt(self, _: object, number: int, __: object) -> None:
+        self._exit = _INTERRUPT_EXITS.get(number)
+        if self._exit is None:
+            self.fail(RuntimeError(f"unicorn raised exception {number}, which is not understood"))
+        self._uc.emu_stop()
+
+    def _on_invalid(self, _: object, __: object) -> bool:
+        """WFE and YIELD come here too, with PC after them; a run always ends at either."""
+        pc = self._pc.read()[0]
+        if self._words[0] == 1 and pc == self._started:
+            return False  # the first instruction of the run, so PC has not moved: it is the undefined one
+        if self._halfword(pc - 2) == 0xBF20 or (self._halfword(pc - 4), self._halfword(pc - 2)) == (0xF3AF, 0x8002):
+            self._exit = Exit.WFE
+        elif self._halfword(pc - 2) == 0xBF10 or (self._halfword(pc - 4), self._halfword(pc - 2)) == (0xF3AF, 0x8001):
+            self._exit = Exit.LIMIT
+        return False
+
+    def _halfword(self, address: int) -> int:
+        try:
+            return int.from_bytes(self._uc.mem_read(address, 2), "little")
+        except uc.UcError:
+            return -1
+
+    def _on_unmapped(self, _: object, access: int, address: int, width: int, value: int, __: object) -> bool:
+        self.fault_address = address
+        if access not in {uc.UC_MEM_WRITE_UNMAPPED, uc.UC_MEM_WRITE_PROT}:
+            return False
+        try:
+            done = self._port.unmapped_write(address, value & (1 << 8 * width) - 1, width)
+        except Exception as error:  # noqa: BLE001 - it is raised again by run(), outside the library
+            self.fail(error)
+            return False
+        if done and access == uc.UC_MEM_WRITE_UNMAPPED:
+            page = address & ~0xFFF
+            self._uc.mem_map(page, 0x1000, uc.UC_PROT_WRITE)  # a sink: the store completes and is forgotten
+            self._sinks.append(page)
+        return done
+
+
+_WRITE_ORDER = [
+    arm.UC_ARM_REG_XPSR,
+    arm.UC_ARM_REG_CONTROL,
+    arm.UC_ARM_REG_XPSR,
+    arm.UC_ARM_REG_CONTROL,
+    *_SPECIAL[:-1],
+    arm.UC_ARM_REG_CONTROL,
+    arm.UC_ARM_REG_XPSR,
+    arm.UC_ARM_REG_CONTROL,
+    arm.UC_ARM_REG_CPSR,
+    *_GENERAL[:13],
+    arm.UC_ARM_REG_LR,
+    arm.UC_ARM_REG_PC,
+]
