@@ -84,7 +84,7 @@ class CortexM(CoreControl):
 
     async def _connected_under_reset(self, *, held: bool) -> None:
         if held:
-            stop = await self._halt()
+            stop = await self._stopped(await self._control.look(), known=StopReason.RESET)
             await self._check_reset_vector(stop)
         else:
             self.notices.append(LINE_DEAD)
@@ -115,8 +115,7 @@ class CortexM(CoreControl):
             # Armed, it would stop the core at every later reset, with no debugger there to see it.
             with trio.CancelScope(shield=True):
                 await self.memory.write32(DEMCR.address, self._demcr())
-        self._expected = StopReason.RESET
-        stop = await self._stopped(caught.dhcsr, caught.dfsr)
+        stop = await self._stopped(caught.dhcsr, caught.dfsr, StopReason.RESET)
         await self._check_reset_vector(stop)
         return stop
 

@@ -93,12 +93,13 @@ class CoreControl:
         # Halting ends a lockup; DHCSR from before tells of it.
         return await self._stopped(before if before.S_LOCKUP else dhcsr, dfsr)
 
-    async def _stopped(self, dhcsr: DHCSR, dfsr: int | None = None) -> Stop:
+    async def _stopped(self, dhcsr: DHCSR, dfsr: int | None = None, known: StopReason | None = None) -> Stop:
         stop = await take_snapshot(
             self.memory,
             dhcsr,
             dfsr,
             expected=self._expected,
+            known=known,
             fault_registers=self.info.main_extension,
         )
         self._expected = StopReason.HALT_REQUEST

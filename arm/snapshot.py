@@ -20,11 +20,13 @@ async def take_snapshot(
     dfsr: int | None,
     *,
     expected: StopReason,
+    known: StopReason | None = None,
     fault_registers: bool,
 ) -> Stop:
     """Read the registers of a core seen halted (S_HALT); otherwise they would be stale or invented.
 
-    ``dfsr`` is DFSR where it was read already. ``expected`` is the reason when DFSR says only HALTED.
+    ``dfsr`` is DFSR where it was read already. ``expected`` is the reason when DFSR says only HALTED,
+    ``known`` the reason whatever DFSR says.
     """
     batch = Batch()
     dfsr_slot = batch.read(DFSR.address) if dfsr is None else None
@@ -33,7 +35,7 @@ async def take_snapshot(
     if dfsr_slot is not None:
         dfsr = dfsr_slot.value
     assert dfsr is not None
-    reason = StopReason.LOCKUP if dhcsr.S_LOCKUP else classify(dfsr, expected)
+    reason = known or (StopReason.LOCKUP if dhcsr.S_LOCKUP else classify(dfsr, expected))
     values = dict(zip(SNAPSHOT, registers.value, strict=True))
     if not fault_registers or reason not in _FAULTY:
         return Stop(reason, dhcsr.value, dfsr, values)

@@ -1,0 +1,282 @@
+"""A probe with a very small core behind it, to see which DHCSR writes core control makes and whether they are legal.
+
+It carries out five instructions (NOP, BKPT, WFI, UDF, B .), keeps the rules of DDI0403E C1.6.2 by assertion
+and refuses what it does not know. The simulated boards are the real test; this one sees the single writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from haltpoint.probes.access import Access, Poll, Read, ReadBlock, ReadCore, Result, Write, WriteBlock, WriteCore
+from haltpoint.probes.errors import AccessFaultError, NoTargetError
+from haltpoint.probes.probe import ProbeInfo
+
+DEBUGEN, HALT, STEP, MASKINTS = 1, 2, 4, 8
+S_REGRDY, S_HALT, S_SLEEP, S_LOCKUP, S_RESET_ST = 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 25
+DF_HALTED, DF_BKPT, DF_VCATCH = 1, 2, 8
+DFSR, DHCSR, DEMCR, AIRCR, FP_CTRL, FP_COMP0 = 0xE000ED30, 0xE000EDF0, 0xE000EDFC, 0xE000ED0C, 0xE0002000, 0xE0002008
+CFSR, HFSR = 0xE000ED28, 0xE000ED2C
+NOP, BKPT, WFI, UDF, LOOP = 0xBF00, 0xBE00, 0xBF30, 0xDE00, 0xE7FE
+FLASH, RAM = 0x08000000, 0x20000000
+SIZE = 0x1000
+PER_ACCESS = 8  # instructions between two accesses of the debugger
+
+
+@dataclass
+class FakeCore:
+    """See the module. ``code`` are the halfwords at ``entry``."""
+
+    code: Sequence[int] = (NOP, NOP, LOOP)
+    entry: int = FLASH + 0x100
+    cpuid: int = 0x411FC231
+    fp_ctrl: int = 0x260
+    nrst_wired: bool = True
+    deaf_in_reset: bool = False  # the debug port does not answer while NRST is low
+    ignores_halt: int = 0  # so many halt requests have no effect
+    ignores_reset: bool = False
+    wedged: bool = False  # no instruction ever ends
+    masked_by_predecessor: bool = False
+    writes: list[int] = field(default_factory=list)  # to DHCSR, without the key
+    demcr_writes: list[int] = field(default_factory=list)
+    batches: list[list[Access]] = field(default_factory=list)
+    fail_next: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.flash = bytearray(b"\xff" * SIZE)
+        self.ram = bytearray(SIZE)
+        self.flash[0:16] = b"".join(
+            w.to_bytes(4, "little") for w in (RAM + SIZE, self.entry | 1, 0, (FLASH + 0x200) | 1)
+        )
+        memory, offset = (self.flash, self.entry - FLASH) if self.entry < RAM else (self.ram, self.entry - RAM)
+        memory[offset : offset + 2 * len(self.code)] = b"".join(h.to_bytes(2, "little") for h in self.code)
+        self.flash[0x200:0x204] = LOOP.to_bytes(2, "little") * 2
+        self.system = {0xE000ED00: self.cpuid, 0xE0001000: 0x40000000, 0xE000ED08: 0, CFSR: 0, HFSR: 0}
+        self.system |= {0xE000ED34: 0x11112222, 0xE000ED38: 0x33334444, 0xE000EF40: 0}
+        self.system |= {0xE0001028 + 16 * n: 0x27 for n in range(4)}  # watchpoints of an earlier debugger
+        self.count = (self.fp_ctrl >> 8 & 0x70) | (self.fp_ctrl >> 4 & 0xF)
+        self.comps = [(FLASH + 0x300) | 0x40000001 & 0xDFFFFFFF] * self.count
+        self.control = DEBUGEN | MASKINTS if self.masked_by_predecessor else 0
+        self.demcr = self.dfsr = 0
+        self.reset_sticky = True  # an old reset
+        self.line_low = self.connected = False
+        self.registers = dict.fromkeys((*range(19), 20, 33), 0)
+        self.start()
+
+    # ------------------------------------------------------------------------------------ the core
+    def start(self) -> None:
+        self.halted = self.asleep = self.locked = self.in_handler = False
+        self.registers[15] = int.from_bytes(self.flash[4:8], "little") & ~1
+        self.registers[13] = self.registers[17] = int.from_bytes(self.flash[0:4], "little")
+        self.registers[14], self.registers[16] = 0xFFFFFFFF, 0x01000000
+
+    def reset(self) -> None:
+        self.start()
+        self.reset_sticky = True
+        self.fp_ctrl &= ~1
+        if self.demcr & 1 and self.control & DEBUGEN:
+            self.enter_debug(DF_VCATCH)
+
+    def enter_debug(self, cause: int) -> None:
+        self.dfsr |= cause | (DF_HALTED if cause == DF_VCATCH else 0)
+        self.halted, self.asleep = True, False
+        self.control |= HALT
+
+    def execute(self) -> None:
+        pc = self.registers[15]
+        if self.breaks_at(pc):
+            self.enter_debug(DF_BKPT)
+            return
+        match self.peek(pc, 2):
+            case 0xBF00:
+                self.registers[15] += 2
+            case 0xBF30:
+                self.registers[15] += 2
+                self.asleep = True
+            case 0xE7FE:
+                pass
+            case 0xDE00:
+                self.fault()
+            case halfword if halfword & 0xFF00 == 0xBE00:
+                if self.control & DEBUGEN:
+                    self.enter_debug(DF_BKPT)
+                else:
+                    self.fault()
+            case halfword:
+                raise AssertionError(f"ran into {halfword:#06x} at {pc:#010x}")
+
+    def fault(self) -> None:
+        self.system[CFSR], self.system[HFSR] = 0x00010000, 0x40000000
+        if self.in_handler:
+            self.locked, self.registers[15] = True, 0xFFFFFFFE
+            return
+        self.in_handler = True
+        frame = self.registers[13] - 32
+        self.poke(frame + 0x18, self.registers[15], 4)
+        self.registers[13] = self.registers[17] = frame
+        self.registers[14], self.registers[16] = 0xFFFFFFF9, 0x01000003
+        self.registers[15] = self.peek(0xC, 4) & ~1
+        if self.demcr & 1 << 10 and self.control & DEBUGEN:
+            self.enter_debug(DF_VCATCH)
+
+    def breaks_at(self, pc: int) -> bool:
+        if not self.fp_ctrl & 1:
+            return False
+        if self.fp_ctrl >> 28:
+            return (pc | 1) in self.comps
+        lane = 0x80000000 if pc & 2 else 0x40000000
+        return any(c & 1 and c & lane and c & 0x1FFFFFFC == pc & ~3 for c in self.comps)
+
+    def live(self) -> None:
+        for _ in range(PER_ACCESS):
+            held = self.line_low and self.nrst_wired
+            if self.halted or self.asleep or self.locked or held or self.wedged:
+                return
+            self.execute()
+
+    # ------------------------------------------------------------------------------------ memory
+    def area(self, address: int) -> tuple[bytearray, int] | None:
+        for base, memory in ((FLASH, self.flash), (0, self.flash), (RAM, self.ram)):
+            if base <= address < base + SIZE:
+                return memory, address - base
+        return None
+
+    def peek(self, address: int, width: int) -> int:
+        if address == DHCSR:
+            return self.read_dhcsr()
+        special = {DFSR: self.dfsr, DEMCR: self.demcr, FP_CTRL: self.fp_ctrl, AIRCR: 0xFA050000, **self.system}
+        if address in special:
+            return special[address]
+        found = self.area(address)
+        if found is None:
+            raise AccessFaultError(f"Reading {address:#010x}", "the bus answered FAULT", address=address)
+        memory, offset = found
+        return int.from_bytes(memory[offset : offset + width], "little")
+
+    def poke(self, address: int, value: int, width: int) -> None:
+        if address == DHCSR:
+            self.write_dhcsr(value)
+        elif address == DFSR:
+            self.dfsr &= ~value
+        elif address == DEMCR:
+            self.demcr = value
+            self.demcr_writes.append(value)
+        elif address == AIRCR:
+            assert value == 0x05FA0004, "only SYSRESETREQ is used"
+            if not self.ignores_reset:
+                self.reset()
+        elif address == FP_CTRL:
+            assert value & 2, "FP_CTRL needs its key"
+            self.fp_ctrl = (self.fp_ctrl & ~1) | (value & 1)
+        elif 0 <= (index := (address - FP_COMP0) // 4) < self.count:
+            self.comps[index] = value
+        elif address in self.system:
+            self.system[address] = value
+        elif (found := self.area(address)) is not None:
+            if found[0] is not self.flash:  # flash ignores stores
+                found[0][found[1] : found[1] + width] = value.to_bytes(width, "little")
+        else:
+            raise AccessFaultError(f"Writing {address:#010x}", "the bus answered FAULT", address=address)
+
+    # ------------------------------------------------------------------------------------ DHCSR
+    def read_dhcsr(self) -> int:
+        word = self.control | S_REGRDY
+        word |= S_HALT * self.halted | S_SLEEP * self.asleep | S_LOCKUP * self.locked
+        word |= S_RESET_ST * self.reset_sticky
+        self.reset_sticky = self.line_low and self.nrst_wired
+        return word
+
+    def write_dhcsr(self, value: int) -> None:
+        assert value >> 16 == 0xA05F, f"DHCSR write {value:#x} without its key"
+        value &= 0xFFFF
+        self.writes.append(value)
+        if self.control & DEBUGEN and (value ^ self.control) & MASKINTS:
+            assert self.halted, f"C_MASKINTS changed by {value:#x} while the core was running"
+            assert value & HALT, f"C_MASKINTS changed by {value:#x} in a write that clears C_HALT"
+        assert not (value & STEP) or (self.halted and not value & HALT), "C_STEP on a core that is not halted"
+        self.control = value
+        if not value & DEBUGEN:
+            self.halted = False
+            return
+        if value & HALT:
+            self.request_halt()
+        elif self.halted:
+            self.halted = False
+            if value & STEP and not self.wedged:
+                self.execute()
+                if not (self.halted or self.asleep or self.locked):
+                    self.enter_debug(DF_HALTED)
+
+    def request_halt(self) -> None:
+        if self.halted or (self.line_low and self.nrst_wired):
+            return
+        if self.ignores_halt:
+            self.ignores_halt -= 1
+            return
+        self.locked = False
+        self.enter_debug(DF_HALTED)
+
+    # ------------------------------------------------------------------------------------ Probe
+    @property
+    def info(self) -> ProbeInfo:
+        return ProbeInfo("fake", "0", "V0", "fake")
+
+    def voltage(self) -> float | None:
+        return 3.3
+
+    def set_speed(self, khz: int) -> int:
+        return khz
+
+    def connect(self) -> None:
+        if self.deaf_in_reset and self.line_low:
+            raise NoTargetError("Connecting", "nothing answers on the wire")
+        self.connected = True
+
+    def set_reset(self, asserted: bool) -> None:
+        if self.nrst_wired and self.line_low and not asserted:
+            self.line_low = False
+            self.reset()
+            if self.control & HALT and not self.halted:
+                self.enter_debug(DF_HALTED)
+        elif self.nrst_wired and asserted:
+            self.halted, self.reset_sticky = False, True
+        self.line_low = asserted
+
+    def close(self) -> None:
+        self.connected = False
+
+    def run(self, accesses: Sequence[Access]) -> list[Result]:
+        assert self.connected
+        if self.fail_next is not None:
+            failure, self.fail_next = self.fail_next, None
+            raise failure
+        self.batches.append(list(accesses))
+        return [self.one(access) for access in accesses]
+
+    def one(self, access: Access) -> Result:
+        self.live()
+        match access:
+            case Read(address, width):
+                return self.peek(address, width)
+            case Write(address, value, width):
+                self.poke(address, value, width)
+                return None
+            case ReadBlock(address, length):
+                return bytes(self.peek(address + n, 1) for n in range(length))
+            case WriteBlock(address, data):
+                for n, byte in enumerate(data):
+                    self.poke(address + n, byte, 1)
+                return None
+            case ReadCore(registers):
+                assert self.halted, "core registers read while running"
+                return tuple(self.registers[n] for n in registers)
+            case WriteCore(register, value):
+                assert self.halted, "core register written while running"
+                self.registers[register] = value
+                if register == 13:
+                    self.registers[17] = value
+                return None
+            case Poll():
+                raise NotImplementedError
+        raise AssertionError(access)
