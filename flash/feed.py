@@ -23,6 +23,8 @@ COUNT_MASK = 0xFF_FFFF
 OUTCOME_SHIFT = 24
 SHORTEST_NAP = 0.002
 """Seconds between two looks."""
+MARGIN = 0.1
+"""Of the time for a slot."""
 PATIENCE_FACTOR = 2.0
 PATIENCE = 0.5
 """A slot may take this many seconds more than its maximum times the factor; then the loader has stopped."""
@@ -40,6 +42,12 @@ class Pace:
         """The estimate; a slot behind the last means the end."""
         return self._origin + self.factor * self._span(slot)
 
+    def margin(self, slot: int) -> float:
+        """By how much to look later: a look too early is a look in vain, and the next one comes no cheaper."""
+        if slot < 1:
+            return 0.0
+        return MARGIN * self.factor * (self._typical[slot] - self._typical[slot - 1])
+
     def _span(self, slot: int) -> float:
         last = len(self._typical) - 1
         return self._typical[min(slot - 1, last)] - self._typical[min(self._origin_slot - 1, last)]
@@ -47,10 +55,10 @@ class Pace:
     def seen(self, slot: int, now: float) -> None:
         """``slot`` has begun by ``now``, the next one has not: narrow the factor to what that allows."""
         elapsed = now - self._origin
-        if self._span(slot + 1) > 0:
-            self.factor = max(self.factor, elapsed / self._span(slot + 1))
-        if self._span(slot) > 0:
-            self.factor = min(self.factor, elapsed / self._span(slot))
+        lowest = elapsed / self._span(slot + 1) if self._span(slot + 1) > 0 else 0.0
+        highest = elapsed / self._span(slot) if self._span(slot) > 0 else max(lowest, self.factor)
+        if not lowest <= self.factor <= highest:
+            self.factor = (lowest + highest) / 2
 
     def waited_for_us(self, slot: int, now: float) -> None:
         """The loader stood still because ``slot`` was not filled: count afresh from here."""
@@ -80,12 +88,13 @@ class Feeder:
     async def run(self) -> Outcome | None:
         """Feed until the loader tells an outcome; None for a progress word that no loader of ours writes."""
         while True:
-            outcome = await self._exchange()
+            outcome = await self._look()
             if outcome is not Outcome.RUNNING:
                 return outcome
-            if self._sent < len(self._pieces) and self._free() >= self._worthwhile():
-                continue
-            await trio.sleep(max(SHORTEST_NAP, self._pace.due(self._goal()) - trio.current_time()))
+            await self._fill()
+            goal = self._goal()
+            look_at = self._pace.due(goal) + self._pace.margin(goal - 1)
+            await trio.sleep(max(SHORTEST_NAP, look_at - trio.current_time()))
 
     def _worthwhile(self) -> int:
         """Slots to be free before they are filled: half the ring, or all that is left to send."""
@@ -103,32 +112,36 @@ class Feeder:
         """Slots that may be written. None before the loader has begun: it is still clearing their numbers."""
         return self._layout.slots - (self._sent - self._begun + 1) if self._begun else 0
 
-    async def _exchange(self) -> Outcome | None:
-        """Fill what is free and read the progress, in one batch."""
-        batch = Batch()
+    async def _fill(self) -> None:
+        """Write what is free, once it is worth a batch."""
         last = min(self._sent + self._free(), len(self._pieces))
-        if last - self._sent < self._worthwhile():
-            last = self._sent
+        if last == self._sent or last - self._sent < self._worthwhile():
+            return
+        batch = Batch()
         for index in range(self._sent, last):
             batch.write_block(self._layout.slot(index), self._layout.filled_slot(index, self._pieces[index].data))
-        progress = batch.read(self._layout.progress)
+        waiting = self._begun > self._sent
         await self._memory.run(batch)
-        return await self._take(progress.value, before=self._sent, after=last)
+        if waiting:
+            self._pace.waited_for_us(self._begun, trio.current_time())
+        self._sent = last
 
-    async def _take(self, progress: int, before: int, after: int) -> Outcome | None:
-        begun, now = progress & COUNT_MASK, trio.current_time()
-        if not self._begun <= begun <= after + 1 or progress >> OUTCOME_SHIFT > max(Outcome):
+    async def _look(self) -> Outcome | None:
+        """Read the progress; None if no loader of ours wrote that word."""
+        word = await self._memory.read32(self._layout.progress)
+        begun, now = word & COUNT_MASK, trio.current_time()
+        if not self._begun <= begun <= self._sent + 1 or word >> OUTCOME_SHIFT > max(Outcome):
             return None
-        self._sent = after
-        if begun != self._begun:
-            self._begun, self._moved = begun, now
-        elif after == before:
-            await self._check_late(now)
-        if begun > before:
-            self._pace.waited_for_us(begun, now)
-        elif begun:
-            self._pace.seen(begun, now)
-        return Outcome(progress >> OUTCOME_SHIFT)
+        if word >> OUTCOME_SHIFT == Outcome.RUNNING:
+            if begun == self._begun:
+                await self._check_late(now)
+            elif self._begun == 0:
+                self._pace.waited_for_us(begun, now)
+            if begun <= self._sent:
+                self._pace.seen(begun, now)
+            self._moved = self._moved if begun == self._begun else now
+        self._begun = begun
+        return Outcome(word >> OUTCOME_SHIFT)
 
     async def _check_late(self, now: float) -> None:
         """No progress since the last look: a stopped core is noticed here, and so is one that hangs."""
