@@ -15,7 +15,7 @@ from typing import Any
 import usb.backend
 import usb.core
 
-from .usb import UsbDevice, UsbFailure, UsbReason
+from .usb import Setup, UsbDevice, UsbFailure, UsbReason
 
 __all__ = ["SimBackend"]
 
@@ -227,7 +227,7 @@ class SimBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is untype
     intr_write = bulk_write
     intr_read = bulk_read
 
-    def ctrl_transfer(
+    def ctrl_transfer(  # noqa: PLR0917 - pyusb's signature
         self,
         dev_handle: _Handle,
         bmRequestType: int,  # noqa: N803 - pyusb's names
@@ -235,13 +235,13 @@ class SimBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is untype
         wValue: int,  # noqa: N803
         wIndex: int,  # noqa: N803
         data: Any,
-        timeout: int,
+        timeout: int,  # noqa: ARG002 - the device answers control requests at once
     ) -> int:
         """Carry a control transfer; return the bytes moved."""
         inwards = bool(bmRequestType & 0x80)
         out = b"" if inwards else bytes(data)
         try:
-            reply = self._live(dev_handle).control(bmRequestType, bRequest, wValue, wIndex, out, len(data))
+            reply = self._live(dev_handle).control(Setup(bmRequestType, bRequest, wValue, wIndex, out, len(data)))
         except UsbFailure as failure:
             raise _error(failure) from None
         if not inwards:

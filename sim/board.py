@@ -36,10 +36,11 @@ class Board:
         self.selector = selector.text
         self.chip: ChipModel = chip_model(selector.chip)
         self.clock = VirtualClock()
-        self.machine = Machine(self.clock)
+        self.machine = Machine(self.clock, irqs=self.chip.interrupts, mpu_regions=self.chip.mpu_regions)
         self.faults = FaultKnobs()
         self.soc = Soc(self.chip, self.machine, hse=selector.hse, debug_active=lambda: self.wire.connected)
         self.wire = TargetWire(self.machine, self.chip, self.soc.fpec)
+        self.wire.on_nrst = self.soc.expect_pin_reset
         self.probe = self._make_probe(selector)
         self.backend = SimBackend(self.probe)
         self._fill(selector)

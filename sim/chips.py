@@ -53,6 +53,8 @@ class ChipModel:
     dma2: bool
     ports: str  # GPIO ports that exist
     unique_id: bytes
+    interrupts: int
+    mpu_regions: int = 0
     timing: FlashTiming = FlashTiming()
     dpidr: int = 0x1BA0_1477
     jtag_id: int = 0x3BA0_0477
@@ -86,7 +88,7 @@ def _single(size: int, page: int) -> tuple[FlashBank, ...]:
 def _medium(name: str, flash: int, tail: int) -> ChipModel:
     return ChipModel(
         name=name,
-        description=f"{name.upper().replace('STM32F103', 'STM32F103')}, medium density, {flash // KIB} KiB flash",
+        description=f"{name.upper()}, medium density, {flash // KIB} KiB flash",
         ram=20 * KIB,
         banks=_single(flash, KIB),
         idcode=0x2003_6410,
@@ -96,13 +98,14 @@ def _medium(name: str, flash: int, tail: int) -> ChipModel:
         dma2=False,
         ports="ABCDE",
         unique_id=bytes.fromhex("ff6e0634") + bytes.fromhex("83575034") + bytes([0x67, tail, 0x25, 0x13]),
+        interrupts=43,
     )
 
 
-def _high(name: str, flash: int, ram: int, idcode: int, boundary: int, banks: tuple[FlashBank, ...]) -> ChipModel:
+def _high(name: str, ram: int, idcode: int, boundary: int, banks: tuple[FlashBank, ...]) -> ChipModel:
     return ChipModel(
         name=name,
-        description=f"{name.upper()}, {flash // KIB} KiB flash",
+        description=f"{name.upper()}, {sum(bank.size for bank in banks) // KIB} KiB flash",
         ram=ram,
         banks=banks,
         idcode=idcode,
@@ -112,6 +115,8 @@ def _high(name: str, flash: int, ram: int, idcode: int, boundary: int, banks: tu
         dma2=True,
         ports="ABCDEFG",
         unique_id=bytes.fromhex("05d9ff39364d383343127543"),
+        interrupts=60,
+        mpu_regions=8 if len(banks) == 2 else 0,
     )
 
 
@@ -125,8 +130,8 @@ CHIPS: dict[str, ChipModel] = {
     for chip in (
         _medium("stm32f103c8", 64 * KIB, 0x16),
         _medium("stm32f103cb", 128 * KIB, 0x17),
-        _high("stm32f103rc", 256 * KIB, 48 * KIB, 0x1003_6414, 0x0641_4041, _single(256 * KIB, 2 * KIB)),
-        _high("stm32f103vg", 1024 * KIB, 96 * KIB, 0x1000_6430, 0x0643_0041, _XL_BANKS),
+        _high("stm32f103rc", 48 * KIB, 0x1003_6414, 0x0641_4041, _single(256 * KIB, 2 * KIB)),
+        _high("stm32f103vg", 96 * KIB, 0x1000_6430, 0x0643_0041, _XL_BANKS),
     )
 }
 

@@ -41,6 +41,7 @@ class Dma(ApbPeripheral):
         name: str,
         base: int,
         channels: int,
+        *,
         bus: Bus,
         clock: VirtualClock,
         clock_on: Callable[[], bool],

@@ -60,11 +60,11 @@ class Soc:
             name,
             base,
             channels,
-            machine.bus,
-            machine.clock,
-            lambda: rcc.enabled("AHBENR", gate),
-            lambda: rcc.core_hz,
-            lambda channel: machine.set_irq(irq + channel),
+            bus=machine.bus,
+            clock=machine.clock,
+            clock_on=lambda: rcc.enabled("AHBENR", gate),
+            core_hz=lambda: rcc.core_hz,
+            irq=lambda channel: machine.set_irq(irq + channel),
         )
 
     def _map_memories(self) -> None:
@@ -92,6 +92,10 @@ class Soc:
     def _watchdog_reset(self, cause: ResetCause) -> None:
         self.rcc.cause = cause
         self.machine.system_reset()
+
+    def expect_pin_reset(self) -> None:
+        """Let the reset flags show the pin alone: the probe is about to pull NRST."""
+        self.rcc.cause = ResetCause.PIN
 
     def _after_reset(self) -> None:
         self.iwdg.after_reset(hardware=self.fpec.options.hardware_watchdog)

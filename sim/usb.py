@@ -18,6 +18,7 @@ __all__ = [
     "DeviceDescriptor",
     "Endpoint",
     "Interface",
+    "Setup",
     "UsbCosts",
     "UsbDevice",
     "UsbFailure",
@@ -149,6 +150,18 @@ class UsbCosts:
     control: int = 1 * MS
 
 
+@dataclass(frozen=True)
+class Setup:
+    """A control transfer (USB 2.0 table 9-2): ``data`` goes out, up to ``length`` bytes come back."""
+
+    request_type: int
+    request: int
+    value: int
+    index: int
+    data: bytes
+    length: int
+
+
 @dataclass
 class _Pipe:
     endpoint: Endpoint
@@ -180,10 +193,10 @@ class UsbDevice:
     # --- for subclasses
 
     def on_out(self, endpoint: int, data: bytes) -> None:
-        """Take one OUT transfer. Raise UsbFailure(STALL) through :meth:`stall` to refuse it."""
-        raise UsbFailure(UsbReason.IO)
+        """Take one OUT transfer; :meth:`stall` refuses it."""
+        raise NotImplementedError(f"{type(self).__name__} took {len(data)} bytes on endpoint 0x{endpoint:02X}")
 
-    def on_control(self, request_type: int, request: int, value: int, index: int, data: bytes, length: int) -> bytes:
+    def on_control(self, setup: Setup) -> bytes:  # noqa: ARG002 - for subclasses
         """Answer a class or vendor request; the default refuses it."""
         raise UsbFailure(UsbReason.STALL)
 
@@ -242,14 +255,13 @@ class UsbDevice:
             raise UsbFailure(UsbReason.TIMEOUT)
         return bytes(out)
 
-    def control(self, request_type: int, request: int, value: int, index: int, data: bytes, length: int) -> bytes:
-        """Carry a control transfer: ``data`` goes out, up to ``length`` bytes come back."""
+    def control(self, setup: Setup) -> bytes:
+        """Carry a control transfer; return what comes back."""
         self._require_plugged()
         self.stats.control += 1
         self.clock.advance(self.costs.control)
-        if request_type & 0x60:
-            return self.on_control(request_type, request, value, index, data, length)[:length]
-        return self._standard(request_type, request, value, index)[:length]
+        reply = self.on_control(setup) if setup.request_type & 0x60 else self._standard(setup)
+        return reply[: setup.length]
 
     def clear_halt(self, endpoint: int) -> None:
         """CLEAR_FEATURE(ENDPOINT_HALT)."""
@@ -311,20 +323,20 @@ class UsbDevice:
 
     # --- standard requests (USB 2.0 section 9.4)
 
-    def _standard(self, request_type: int, request: int, value: int, index: int) -> bytes:
-        if request == 6:
-            return self._descriptor(value >> 8, value & 0xFF)
-        if request == 8:
+    def _standard(self, setup: Setup) -> bytes:
+        to_endpoint = setup.request_type & 0x1F == 2
+        if setup.request == 6:
+            return self._descriptor(setup.value >> 8, setup.value & 0xFF)
+        if setup.request == 8:
             return bytes([self.descriptor.configuration.value])
-        if request == 0:
-            halted = request_type & 0x1F == 2 and self._pipe(index).halted
-            return bytes([int(halted), 0])
-        if request == 10:
+        if setup.request == 0:
+            return bytes([int(to_endpoint and self._pipe(setup.index).halted), 0])
+        if setup.request == 10:
             return b"\0"
-        if request == 1 and request_type & 0x1F == 2:
-            self._pipe(index).halted = False
+        if setup.request == 1 and to_endpoint:
+            self._pipe(setup.index).halted = False
             return b""
-        if request in (9, 11):
+        if setup.request in (9, 11):
             return b""
         raise UsbFailure(UsbReason.STALL)
 

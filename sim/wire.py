@@ -58,6 +58,7 @@ class TargetWire:
         self.raise_unmodelled = False
         self.unmodelled: list[str] = []
         self.nrst_low = False
+        self.on_nrst: Callable[[], None] = lambda: None  # before NRST moves: the next reset comes from the pin
 
     @property
     def voltage(self) -> float:
@@ -86,6 +87,7 @@ class TargetWire:
         """Pull NRST low or let it go; nothing where it is not wired."""
         if self.nrst_wired and self.answers and low != self.nrst_low:
             self.nrst_low = low
+            self.on_nrst()
             self.machine.hold_reset(low)
 
     # --- accesses of the AHB-AP

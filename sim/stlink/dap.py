@@ -19,7 +19,7 @@ ABORT_STKERRCLR = 1 << 2
 # MEM-AP (ADIv5.2 C2.6)
 CSW, TAR, DRW, BD0, CFG, BASE, IDR = 0x00, 0x04, 0x0C, 0x10, 0xF4, 0xF8, 0xFC
 ROM_TABLE = 0xE00F_F003
-CSW_WRITABLE = 0x6300_0F37  # HPROT and MasterType, mode, AddrInc, Size of the M3's AHB-AP
+CSW_WRITABLE = 0x6300_0F37  # HPROT, MasterType, mode, AddrInc, Size
 CSW_FIXED = 0x0000_0040  # DeviceEn
 
 MISC_ADDRESS, MISC_WRITE, MISC_READ, MISC_AP = 1, 2, 3, 5
@@ -75,7 +75,9 @@ def write_dap(state: ProbeState, command: bytes) -> bytes:
 def _reachable(state: ProbeState, port: int, register: int) -> bool:
     if state.mode is not Mode.DEBUG:
         state.status = Status.COMMAND_WAIT
-    elif (port != DP_PORT and port > HIGHEST_AP) or (port != DP_PORT and state.has(28) and register != IDR and port not in state.opened):
+    elif (port != DP_PORT and port > HIGHEST_AP) or (
+        port != DP_PORT and state.has(28) and register != IDR and port not in state.opened
+    ):
         state.status = Status.BAD_AP
     elif register & 3 or (port == DP_PORT and register > 0xF and not state.has(32, 2)):
         state.status = Status.COMMAND_ERROR

@@ -93,8 +93,10 @@ class Quirks:
 
 
 class ProbeState:
-    """The firmware's memory. ``buffer`` is its one transfer buffer: replies, data in and data out all pass through it,
-    so that a failed read hands out what was there before.
+    """The firmware's memory.
+
+    ``buffer`` is its one transfer buffer: replies, data in and data out all pass through it, so that a failed read
+    hands out what was there before.
     """
 
     def __init__(self, identity: Identity, wire: TargetWire, faults: FaultKnobs, quirks: Quirks) -> None:
@@ -135,13 +137,13 @@ class ProbeState:
     def access(self, address: int, call: Callable[[], T]) -> T | None:
         """Make one access; its outcome is in ``status``. None when it failed."""
         injected = self.faults.at_access()
+        if injected:
+            self.fail(WireError(WireProblem.WAIT if injected == "wait" else WireProblem.FAULT, address))
+            return None
+        if self.sticky and self.quirks.sticky_until_abort:
+            self.status = Status.STICKY_ERROR
+            return None
         try:
-            if injected:
-                problem = WireProblem.WAIT if injected == "wait" else WireProblem.FAULT
-                raise WireError(problem, address)
-            if self.sticky and self.quirks.sticky_until_abort:
-                self.status = Status.STICKY_ERROR
-                return None
             result = call()
         except WireError as error:
             self.fail(error)
