@@ -137,7 +137,7 @@ class Feeder:
                 await self._check_late(now)
             elif self._begun == 0:
                 self._pace.waited_for_us(begun, now)
-            if begun <= self._sent:
+            if 0 < begun <= self._sent:
                 self._pace.seen(begun, now)
             self._moved = self._moved if begun == self._begun else now
         self._begun = begun

@@ -42,29 +42,35 @@ program: movs   r0, #PG
 half:   uxth    r1, r0
         adds    r1, #1
         lsrs    r1, r1, #16
-        bne     2f
-        ldr     r1, kick
+        bne     3f
+        lsls    r1, r5, #26
+        bne     1f
+        ldr     r1, kick                @ every 64 bytes, 2 ms
         ldr     r2, [r7, #WATCHDOG]
         str     r1, [r2]
-        movs    r3, #ERRORS
-1:      ldr     r1, [r4, #SR]
+1:      movs    r3, #ERRORS
+2:      ldr     r1, [r4, #SR]
         lsrs    r1, r1, #1
-        bcs     1b
+        bcs     2b
         tst     r1, r3
         bne     failed
         strh    r0, [r5]
         str     r5, [r7, #ADDRESS]
-2:      adds    r5, #2
+3:      adds    r5, #2
         bx      lr
 
 @ Wait for BSY to fall, keeping the watchdog quiet; leave by way of `failed` if there was an error.
-settle: ldr     r2, [r7, #WATCHDOG]
-1:      ldr     r1, kick
+settle: ldr     r1, kick
+        ldr     r2, [r7, #WATCHDOG]
         str     r1, [r2]
-        ldr     r1, [r4, #SR]
+        movs    r2, #255
+1:      ldr     r1, [r4, #SR]
         lsrs    r1, r1, #1
-        bcs     1b
-        movs    r3, #ERRORS
+        bcc     2f
+        subs    r2, #1
+        bne     1b
+        b       settle
+2:      movs    r3, #ERRORS
         tst     r1, r3
         bne     failed
         bx      lr
