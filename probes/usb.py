@@ -128,6 +128,8 @@ class UsbDevice:
             # A device that re-enumerates in the reset is reported as not found.
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise self._error(error, f"Resetting {self.name}") from error
+        finally:
+            self.close()
 
     def find_again(self) -> UsbDevice:
         """The device at the same place on the bus after a reset; raises ProbeGoneError when none is there."""

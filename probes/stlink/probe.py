@@ -24,7 +24,6 @@ __all__ = ["StLink"]
 log = logging.getLogger(__name__)
 
 _UPGRADE = "Update it with ST's tool STSW-LINK007, or use another probe."
-_AFTER_RESET_SECONDS = 1.0
 # From three words on, one list (four transfers) is cheaper than single words (two each).
 _SHORTEST_LIST = 3
 
@@ -47,9 +46,9 @@ class StLink:
         A probe that does not answer is reset once. Raises ProbeBusyError, ProbePermissionError,
         ProbeGoneError, ProbeTimeoutError, ProbeProtocolError (also for firmware that cannot debug).
         """
-        transport = Transport(device, IDENTITIES[device.product_id])
+        transport = Transport(device, IDENTITIES[device.product_id], sleep)
         try:
-            firmware = _identify(transport, _wake(transport, sleep))
+            firmware = _identify(transport, _wake(transport))
             link = Link(transport, firmware, sleep)
             link.leave_modes()
         except ProbeError:
@@ -130,15 +129,14 @@ class StLink:
             self._transport.close()
 
 
-def _wake(transport: Transport, sleep: Callable[[float], None]) -> bytes:
+def _wake(transport: Transport) -> bytes:
     """Open the probe and return its version answer; a probe that is stuck is reset once."""
     try:
         return transport.open()
     except (ProbeTimeoutError, ProbeProtocolError) as error:
         log.debug("! no version (%s), resetting the probe", error)
     try:
-        transport.reset(lambda: sleep(_AFTER_RESET_SECONDS))
-        return transport.open()
+        return transport.restart()
     except (ProbeTimeoutError, ProbeProtocolError, ProbeGoneError) as error:
         raise type(error)(
             f"Opening the {transport.identity.name}",

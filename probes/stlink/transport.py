@@ -25,31 +25,35 @@ TIMEOUT_MS = 6000
 _FLUSH_TIMEOUT_MS = 1
 _FLUSH_LIMIT = 64
 _RESYNC_LIMIT = 3
+_AFTER_RESET_SECONDS = 1.0
 
 
 class Transport:
-    """Commands to one ST-Link and its answers. Raises ProbeError and its kinds."""
+    """Commands to one ST-Link and its answers. Raises ProbeError and its kinds; ``sleep`` takes seconds."""
 
-    def __init__(self, device: UsbDevice, identity: Identity) -> None:
+    def __init__(self, device: UsbDevice, identity: Identity, sleep: Callable[[float], None]) -> None:
         self.device = device
         self.identity = identity
+        self._sleep = sleep
         self._version: bytes = b""
         self._in_step = False
+        self._owes_data = False  # a command was sent whose data did not follow
 
     def open(self) -> bytes:
         """Claim the probe, drop what an earlier session left in its pipe, return its GET_VERSION answer."""
         self.device.open(INTERFACE)
-        self._version = b""
+        self._owes_data = False
         self._flush()
         self._in_step = True
         self._version = self.query(commands.GET_VERSION)
         return self._version
 
-    def reset(self, pause: Callable[[], None]) -> None:
-        """Reset the probe's USB port, let it come back during ``pause``; it is closed afterwards."""
+    def restart(self) -> bytes:
+        """Reset the probe's USB port and open it again; it forgets half-received commands. Takes a second."""
         self.device.reset()
-        pause()
+        self._sleep(_AFTER_RESET_SECONDS)
         self.device = self.device.find_again()
+        return self.open()
 
     def close(self) -> None:
         """Release the probe."""
@@ -76,7 +80,9 @@ class Transport:
         try:
             self.device.write(endpoint, command.code, TIMEOUT_MS)
             if data:
+                self._owes_data = True
                 self.device.write(endpoint, data, TIMEOUT_MS)
+                self._owes_data = False
         except StallError as error:
             raise self._refused(error, command, endpoint) from error
         if log.isEnabledFor(logging.DEBUG):
@@ -111,19 +117,25 @@ class Transport:
         """Put the conversation in step again if an earlier command failed half-way."""
         if self._in_step:
             return
+        # A probe that waits for data would take the next command for it, and write it to the target.
+        if self._owes_data or not self._resynchronised():
+            self.restart()
+
+    def _resynchronised(self) -> bool:
+        """Drop stale answers until the probe answers GET_VERSION with its version; False if it does not."""
         for _ in range(_RESYNC_LIMIT):
-            self._flush()
-            self._send(commands.GET_VERSION, b"")
+            try:
+                self._flush()
+                self._send(commands.GET_VERSION, b"")
+                answer = self.device.read(IN_ENDPOINT, self.identity.packet, TIMEOUT_MS)
+            except (ProbeTimeoutError, ProbeProtocolError) as error:
+                log.debug("! getting in step: %s", error)
+                return False
             # A late answer to the failed command may come first: only the known version proves the step.
-            answer = self.device.read(IN_ENDPOINT, self.identity.packet, TIMEOUT_MS)
-            if answer and answer == (self._version or answer):
+            if answer == self._version:
                 self._in_step = True
-                return
-        raise ProbeProtocolError(
-            f"Getting in step with the {self.identity.name}",
-            "it keeps answering something else than its version",
-            "Unplug the probe and plug it in again.",
-        )
+                return True
+        return False
 
     def _flush(self) -> None:
         """Read and drop whatever the probe still wants to send."""

@@ -530,14 +530,15 @@ def test_a_late_answer_is_never_taken_for_another() -> None:
     assert probe.run([Read(0)]) == [0x11]
 
 
-def test_a_probe_that_stays_out_of_step() -> None:
+def test_a_probe_that_stays_out_of_step_is_reset() -> None:
     device, probe = connected()
     device.script(0x36, SILENT)
     with pytest.raises(ProbeTimeoutError):
         probe.run([Read(0)])
     device.script(0xFF1, *[b"\x80\0"] * 3)
-    with pytest.raises(ProbeProtocolError, match="in step"):
-        probe.run([Read(0)])
+    device.memory[0] = 0x11
+    assert probe.run([Read(0)]) == [0x11]
+    assert device.resets == 1
 
 
 def test_a_stall_names_the_command() -> None:
