@@ -14,7 +14,19 @@ from .registers_core import EXC_RETURN, XPSR, Regsel
 from .registers_system import CFSR, HFSR
 from .stop import Stop, StopReason
 
-__all__ = ["Fault", "causes", "describe_fault", "exception_name", "fault_address", "frame_address", "read_fault"]
+__all__ = [
+    "LOCKUP",
+    "Fault",
+    "causes",
+    "describe_fault",
+    "exception_name",
+    "fault_address",
+    "frame_address",
+    "read_fault",
+]
+
+LOCKUP = "Lockup"
+"""What a fault is called whose handler (HardFault or NMI) faulted too (DDI0403E B1.5.15)."""
 
 _STACKED_PC = 0x18
 
@@ -63,9 +75,9 @@ _HFSR: tuple[tuple[Field[bool], str], ...] = (
 class Fault:
     """A fault as far as the core tells.
 
-    ``exception`` is the active exception's name, ``causes`` sentence fragments, ``address`` the data
+    ``exception`` is the active exception's name or LOCKUP, ``causes`` sentence fragments, ``address`` the data
     address MMFAR or BFAR holds where valid, ``pc`` the stacked PC (the instruction, or with an imprecise
-    fault one after it), None where no frame can be read.
+    fault one after it), None where no frame can be read. With a lockup it belongs to the first fault.
     """
 
     exception: str
@@ -74,8 +86,11 @@ class Fault:
     pc: int | None
 
     def __str__(self) -> str:
-        where = f" at pc {self.pc:#010x}" if self.pc is not None else ""
         what = "; ".join(self.causes) or "the fault registers name no cause"
+        if self.exception == LOCKUP:
+            where = f"after a fault at pc {self.pc:#010x} " if self.pc is not None else ""
+            return f"{LOCKUP}: {where}the fault handler faulted as well; {what}."
+        where = f" at pc {self.pc:#010x}" if self.pc is not None else ""
         return f"{self.exception}{where}: {what}."
 
 
@@ -130,7 +145,7 @@ async def read_fault(memory: Memory, stop: Stop) -> Fault:
             pc = await memory.read32(frame + _STACKED_PC)
         except TargetError:
             pc = None  # the stack pointer points nowhere; the causes say so
-    name = "Lockup" if stop.reason is StopReason.LOCKUP else exception_name(XPSR(stop.xpsr).IPSR)
+    name = LOCKUP if stop.reason is StopReason.LOCKUP else exception_name(XPSR(stop.xpsr).IPSR)
     return Fault(name, causes(stop), fault_address(stop), pc)
 
 
