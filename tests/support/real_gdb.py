@@ -1,0 +1,85 @@
+"""A real GDB against a real `haltpoint serve`, both as programs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLINK = ROOT / "examples" / "blink" / "blink.elf"
+READY = re.compile(r"Listening on port (\d+) for gdb connections")
+PATIENCE = 120.0  # seconds for a whole GDB session, on a slow and busy machine
+
+
+@dataclass
+class Server:
+    """A running server; ``greeting`` is what it printed before it was ready."""
+
+    process: subprocess.Popen[str]
+    port: int
+    greeting: str
+
+    def stop(self) -> tuple[int, str]:
+        """Ask it to end; its exit status and what it wrote to stderr."""
+        self.process.terminate()
+        _, errors = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, errors
+
+
+@contextmanager
+def serving(probe: str, *options: str) -> Iterator[Server]:
+    """`haltpoint serve` on a free port; killed at the end if it still runs."""
+    command = [sys.executable, "-m", "haltpoint", "serve", "--probe", probe, "--port", "0", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        greeting = ""
+        while not (match := READY.search(greeting)):
+            line = process.stdout.readline()
+            if not line:
+                _, errors = process.communicate(timeout=PATIENCE)
+                raise AssertionError(f"the server ended with {process.returncode}: {greeting}{errors}")
+            greeting += line
+        yield Server(process, int(match[1]), greeting)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def gdb_path() -> str:
+    """The Arm GDB of this machine; the test is skipped where there is none."""
+    path = shutil.which("arm-none-eabi-gdb") or shutil.which("gdb-multiarch")
+    if path is None:
+        pytest.skip("neither arm-none-eabi-gdb nor gdb-multiarch is installed")
+    return path
+
+
+def run_gdb(port: int, commands: Sequence[str], elf: Path | None = BLINK, *, connect: bool = True) -> str:
+    """Run the commands in one GDB session and return all it printed; each command is echoed as "+ command"."""
+    script = [f"target extended-remote localhost:{port}"] if connect else []
+    arguments = ["-nx", "-q", "-batch", "-ex", "set pagination off", "-ex", "set confirm off"]
+    for command in [*script, *commands]:
+        arguments += ["-ex", f"echo + {command}\\n", "-ex", command]
+    run = subprocess.run(
+        [gdb_path(), *arguments, *([str(elf)] if elf else [])],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return run.stdout + run.stderr
+
+
+def run_haltpoint(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    command = [sys.executable, "-m", "haltpoint", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
