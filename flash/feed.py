@@ -25,6 +25,8 @@ SHORTEST_NAP = 0.002
 """Seconds between two looks."""
 MARGIN = 0.1
 """Of the time for a slot."""
+HASTE = 0.8
+"""By how much the estimate is lowered below what was seen of a loader that had to wait."""
 PATIENCE_FACTOR = 2.0
 PATIENCE = 0.5
 """A slot may take this many seconds more than its maximum times the factor; then the loader has stopped."""
@@ -60,8 +62,13 @@ class Pace:
         if not lowest <= self.factor <= highest:
             self.factor = (lowest + highest) / 2
 
-    def waited_for_us(self, slot: int, now: float) -> None:
-        """The loader stood still because ``slot`` was not filled: count afresh from here."""
+    def starved(self, slot: int, now: float) -> None:
+        """The loader stands at ``slot``, which is not filled: it was faster than thought."""
+        if self._span(slot) > 0:
+            self.factor = min(self.factor, HASTE * (now - self._origin) / self._span(slot))
+
+    def restart(self, slot: int, now: float) -> None:
+        """The loader stood still until ``slot`` was filled ``now``: count afresh from there."""
         self._origin, self._origin_slot = now, slot
 
 
@@ -120,10 +127,11 @@ class Feeder:
         batch = Batch()
         for index in range(self._sent, last):
             batch.write_block(self._layout.slot(index), self._layout.filled_slot(index, self._pieces[index].data))
-        waiting = self._begun > self._sent
+        before = trio.current_time()
         await self._memory.run(batch)
-        if waiting:
-            self._pace.waited_for_us(self._begun, trio.current_time())
+        if self._begun > self._sent:
+            per_slot = (trio.current_time() - before) / (last - self._sent)
+            self._pace.restart(self._begun, before + per_slot)
         self._sent = last
 
     async def _look(self) -> Outcome | None:
@@ -136,8 +144,10 @@ class Feeder:
             if begun == self._begun:
                 await self._check_late(now)
             elif self._begun == 0:
-                self._pace.waited_for_us(begun, now)
-            if 0 < begun <= self._sent:
+                self._pace.restart(begun, now)
+            if begun > self._sent:
+                self._pace.starved(begun, now)
+            elif begun:
                 self._pace.seen(begun, now)
             self._moved = self._moved if begun == self._begun else now
         self._begun = begun

@@ -174,6 +174,6 @@ def test_pace_narrows_to_what_was_seen() -> None:
     assert pace.due(3) == pytest.approx(102.0, rel=0.01)
     pace.seen(2, 103.0)  # one slot took between 1.5 and 3 s
     assert 1.5 <= pace.factor <= 3.0
-    pace.waited_for_us(5, 200.0)
+    pace.restart(5, 200.0)
     assert pace.due(5) == 200.0
     assert pace.due(6) == pytest.approx(200.0 + pace.factor)
