@@ -139,10 +139,10 @@ class CortexM(CoreControl):
 
     # ------------------------------------------------------------------------------------ detach
     async def detach(self) -> None:
-        """Leave the target as if no debugger had been there, and its program running.
+        """Leave nothing of the debugger in the target, and its program running.
 
-        Breakpoints come out, watchpoints, vector catches and TRCENA are cleared, DFSR too, interrupts are
-        unmasked, the core runs, C_DEBUGEN goes off (DDI0403E C1.6.2: none of this is cleared by a reset).
+        Breakpoints come out, watchpoints, all of DEMCR and DFSR are cleared, interrupts are unmasked, the
+        core runs, C_DEBUGEN goes off (DDI0403E C1.6.2: none of this is cleared by a reset).
         Every part is tried even when another fails; the first failure is raised at the end. Cancellation
         does not interrupt it; it takes 5 s at most.
         """

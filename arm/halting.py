@@ -224,15 +224,20 @@ class CoreControl:
             stop = await self._require_stop(f"Writing {register_name(regsel)}")
             self.stop = await self._registers.write(stop, regsel, value)
 
-    async def reread(self) -> Stop:
-        """Take the snapshot again, after something else has changed registers of the halted core."""
+    async def reread(self) -> Stop | None:
+        """Look again after something else has used the core, a loader for instance: nothing kept is believed.
+
+        The snapshot with the registers as they are now and the reason as before; None when the core is
+        found running, which ``poll`` then follows.
+        """
         async with self.memory.exclusive():
-            stop = await self._require_stop("Reading the registers")
-            self._registers.forget()
-            again = await take_snapshot(
-                self.memory, DHCSR(stop.dhcsr), stop.dfsr, expected=stop.reason, fault_registers=False
-            )
-            self.stop = replace(stop, registers=again.registers)
+            before = self.stop
+            self._leave_stop(StopReason.HALT_REQUEST)
+            self.breakpoints.forget_written()
+            if await self.poll() is None or before is None:
+                return self.stop
+            assert self.stop is not None
+            self.stop = replace(before, registers=self.stop.registers)
             return self.stop
 
     # ------------------------------------------------------------------------------------ memory

@@ -84,19 +84,26 @@ async def enter_under_reset(memory: Memory, control: Control) -> bool:
     """Hold NRST low, open the debug port, arm halt and reset vector catch, release NRST.
 
     Whether the core was in reset all that time; False when the line is not connected or the debug port
-    does not answer while it is low. Either way the debug port is open and NRST is high afterwards.
+    does not answer while it is low. Either way the debug port is open and NRST is high afterwards. The
+    catch stays armed when all went well; whoever calls writes DEMCR next.
     """
-    await _set_line(memory, asserted=True)
     try:
-        await trio.sleep(LINE_PULSE)
-        held = await _arm_in_reset(memory, control)
-    finally:
-        with trio.CancelScope(shield=True):
-            await _set_line(memory, asserted=False)
-    if not held:
-        await memory.executor.run(memory.probe.connect)
-        return False
-    return await _await_halt(memory, control, "Connecting under reset") is not None
+        await _set_line(memory, asserted=True)
+        try:
+            await trio.sleep(LINE_PULSE)
+            held = await _arm_in_reset(memory, control)
+        finally:
+            with trio.CancelScope(shield=True):
+                await _set_line(memory, asserted=False)
+        if not held:
+            await memory.executor.run(memory.probe.connect)
+            return False
+        return await _await_halt(memory, control, "Connecting under reset") is not None
+    except BaseException:
+        # The failure itself is what is raised; without a link there is nothing to be cleared either.
+        with trio.CancelScope(shield=True), contextlib.suppress(HaltpointError):
+            await memory.write32(DEMCR.address, DEMCR.make(TRCENA=1))
+        raise
 
 
 async def _arm_in_reset(memory: Memory, control: Control) -> bool:

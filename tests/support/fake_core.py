@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import trio
+
+from haltpoint.arm.core import ConnectMode, CortexM
+from haltpoint.arm.memory import InlineExecutor, Memory
+from haltpoint.arm.stop import Stop, StopReason
 from haltpoint.probes.access import Access, Poll, Read, ReadBlock, ReadCore, Result, Write, WriteBlock, WriteCore
 from haltpoint.probes.errors import AccessFaultError, NoTargetError
 from haltpoint.probes.probe import ProbeInfo
@@ -37,6 +42,7 @@ class FakeCore:
     ignores_halt: int = 0  # so many halt requests have no effect
     ignores_reset: bool = False
     wedged: bool = False  # no instruction ever ends
+    stuck_in_reset: bool = False  # something else than the probe holds the reset line low
     masked_by_predecessor: bool = False
     writes: list[int] = field(default_factory=list)  # to DHCSR, without the key
     demcr_writes: list[int] = field(default_factory=list)
@@ -184,7 +190,7 @@ class FakeCore:
         word = self.control | S_REGRDY
         word |= S_HALT * self.halted | S_SLEEP * self.asleep | S_LOCKUP * self.locked
         word |= S_RESET_ST * self.reset_sticky
-        self.reset_sticky = self.line_low and self.nrst_wired
+        self.reset_sticky = self.stuck_in_reset or (self.line_low and self.nrst_wired)
         return word
 
     def write_dhcsr(self, value: int) -> None:
@@ -236,6 +242,8 @@ class FakeCore:
     def set_reset(self, asserted: bool) -> None:
         if self.nrst_wired and self.line_low and not asserted:
             self.line_low = False
+            if self.stuck_in_reset:
+                return
             self.reset()
             if self.control & HALT and not self.halted:
                 self.enter_debug(DF_HALTED)
@@ -247,7 +255,8 @@ class FakeCore:
         self.connected = False
 
     def run(self, accesses: Sequence[Access]) -> list[Result]:
-        assert self.connected
+        if not self.connected:
+            raise NoTargetError("Accessing the target", "nothing answers on the wire")
         if self.fail_next is not None:
             failure, self.fail_next = self.fail_next, None
             raise failure
@@ -280,3 +289,41 @@ class FakeCore:
             case Poll():
                 raise NotImplementedError
         raise AssertionError(access)
+
+
+async def connected(fake: FakeCore, mode: ConnectMode = ConnectMode.UNDER_RESET) -> CortexM:
+    core = CortexM(Memory(fake, InlineExecutor()))
+    await core.connect(mode)
+    fake.writes.clear()
+    fake.batches.clear()
+    return core
+
+
+async def wait(core: CortexM) -> Stop:
+    with trio.fail_after(5):
+        while (stop := await core.poll()) is None:  # noqa: ASYNC110  there is no event: a probe is asked
+            await trio.sleep(0.001)
+    return stop
+
+
+def assert_untouched(fake: FakeCore) -> None:
+    assert fake.control == 0
+    assert not fake.halted
+    assert fake.demcr == 0
+    assert fake.dfsr == 0
+    assert not any(fake.comps)
+    assert not fake.fp_ctrl & 1
+
+
+async def in_ram(code: list[int]) -> tuple[FakeCore, CortexM]:
+    fake = FakeCore(code=code, entry=RAM + 0x100)
+    return fake, await connected(fake)
+
+
+async def locked_up() -> tuple[FakeCore, CortexM]:
+    fake = FakeCore(code=[UDF])
+    fake.flash[0x200:0x202] = UDF.to_bytes(2, "little")
+    core = await connected(fake)
+    await core.resume()
+    assert (await wait(core)).reason is StopReason.VECTOR_CATCH
+    return fake, core
