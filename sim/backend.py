@@ -282,4 +282,5 @@ class SimBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is untype
 
     def _held(self, device: UsbDevice, number: int) -> bool:
         kernel = self._interface(device, number).kernel_driver and (device, number) not in self._detached
-        return kernel or (device, number) in self._claims
+        holder = self._claims.get((device, number))
+        return kernel or (holder is not None and holder.address == device.address)

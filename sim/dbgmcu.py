@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .bus import Peripheral, Unmodelled
 
 __all__ = ["Dbgmcu"]
@@ -20,6 +22,7 @@ class Dbgmcu(Peripheral):
     def __init__(self, idcode: int) -> None:
         self.idcode = idcode
         self.control = 0
+        self.on_change: Callable[[], None] = lambda: None
 
     def power_on(self) -> None:
         """See Peripheral."""
@@ -39,6 +42,7 @@ class Dbgmcu(Peripheral):
         if offset != 4 or width != 4:
             raise Unmodelled(f"DBGMCU: write of 0x{value:X} ({width} bytes) at offset 0x{offset:X}")
         self.control = value & CR_MASK
+        self.on_change()
 
     @property
     def stops_iwdg(self) -> bool:

@@ -53,6 +53,8 @@ class Soc:
             bus.add_peripheral(plain)
         self.rcc.on_gates = self._gates_changed
         machine.on_reset(self._after_reset)
+        machine.core.on_time_change(self._freeze_watchdogs)
+        self.dbgmcu.on_change = self._freeze_watchdogs
 
     def _dma(self, name: str, base: int, channels: int, gate: int, irq: int) -> Dma:
         machine, rcc = self.machine, self.rcc
@@ -92,6 +94,12 @@ class Soc:
     def _watchdog_reset(self, cause: ResetCause) -> None:
         self.rcc.cause = cause
         self.machine.system_reset()
+
+    def _freeze_watchdogs(self) -> None:
+        """Let the watchdogs stand still while the core is halted, where DBGMCU says so."""
+        halted = self.machine.debug.halted
+        self.iwdg.countdown.freeze(halted and self.dbgmcu.stops_iwdg)
+        self.wwdg.freeze(halted and self.dbgmcu.stops_wwdg)
 
     def expect_pin_reset(self) -> None:
         """Let the reset flags show the pin alone: the probe is about to pull NRST."""

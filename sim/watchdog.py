@@ -163,6 +163,11 @@ class Wwdg(ApbPeripheral):
         self.early.stop()
         self._clear()
 
+    def freeze(self, frozen: bool) -> None:
+        """Stand still, or go on."""
+        self.countdown.freeze(frozen)
+        self.early.freeze(frozen)
+
     @property
     def tick(self) -> int:
         """Picoseconds per count."""

@@ -113,6 +113,7 @@ class TargetWire:
             raise WireError(WireProblem.NO_ACK, address)
         if not self.connected:
             raise WireError(WireProblem.NO_POWER_UP, address)
+        self.machine.run_until_now()  # what the program meets on the way is not this access's fault
         if self._in_flash(address, length):
             if reading and self.fpec.options.read_protected:
                 raise WireError(WireProblem.FAULT, address)
@@ -136,7 +137,6 @@ class TargetWire:
     def _wait_for_flash(self, address: int) -> None:
         """Let the bus stall of a flash operation pass, or give up with WAIT."""
         clock = self.machine.clock
-        self.machine.run_until_now()
         busy = max(bank.busy_until() for bank in self.fpec.banks) - clock.now
         if busy > self.patience:
             clock.advance(self.patience)
