@@ -118,7 +118,7 @@ class LoaderEngine:
         batch = Batch()
         batch.write_block(self.layout.code, image)
         for index, piece in enumerate(first):
-            batch.write_block(self.layout.slot(index), self.layout.filled_slot(index, piece.data))
+            self.layout.fill(batch, index, piece.data)
         slot = batch.read_block(self.layout.code, len(image))
         await self._memory.run(batch)
         compare_upload(self.layout.code, image, slot.value)

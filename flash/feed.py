@@ -25,6 +25,7 @@ SHORTEST_NAP = 0.002
 """Seconds between two looks."""
 MARGIN = 0.1
 """Of the time for a slot."""
+LONGEST_MARGIN = 0.02
 HASTE = 0.8
 """By how much the estimate is lowered below what was seen of a loader that had to wait."""
 PATIENCE_FACTOR = 2.0
@@ -48,7 +49,7 @@ class Pace:
         """By how much to look later: a look too early is a look in vain, and the next one comes no cheaper."""
         if slot < 1:
             return 0.0
-        return MARGIN * self.factor * (self._typical[slot] - self._typical[slot - 1])
+        return min(LONGEST_MARGIN, MARGIN * self.factor * (self._typical[slot] - self._typical[slot - 1]))
 
     def _span(self, slot: int) -> float:
         last = len(self._typical) - 1
@@ -126,7 +127,7 @@ class Feeder:
             return
         batch = Batch()
         for index in range(self._sent, last):
-            batch.write_block(self._layout.slot(index), self._layout.filled_slot(index, self._pieces[index].data))
+            self._layout.fill(batch, index, self._pieces[index].data)
         before = trio.current_time()
         await self._memory.run(batch)
         if self._begun > self._sent:

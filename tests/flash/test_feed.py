@@ -16,7 +16,7 @@ from haltpoint.flash.feed import Feeder, Pace
 from haltpoint.flash.layout import Layout, lay_out
 from haltpoint.flash.memory_map import Region
 from haltpoint.flash.stream import Outcome, Piece
-from haltpoint.probes.access import Access, Read, Result, WriteBlock
+from haltpoint.probes.access import Access, Batch, Read, Result, WriteBlock
 from haltpoint.probes.probe import ProbeInfo
 
 
@@ -112,7 +112,11 @@ async def feed(
     layout = lay_out(Region("ram", "SRAM", 0x2000_0000, ram_kib * 1024), STM32F1.loader)
     pieces = some_pieces(layout, count, settings.pop("seconds", 0.187))
     loader = FakeLoader(layout, pieces, clock, **settings)
-    loader.put(0, layout.filled_slot(0, pieces[0].data))
+    first = Batch()
+    layout.fill(first, 0, pieces[0].data)
+    (block,) = first.accesses
+    assert isinstance(block, WriteBlock)
+    loader.put(0, block.data)
 
     async def check(waited: float) -> None:
         if waited:
