@@ -50,6 +50,8 @@ class CoreControl:
         self._registers = RegisterFile(memory)
         # What a stop is when DFSR says no more than HALTED.
         self._expected = StopReason.HALT_REQUEST
+        # The last look saw a reset: as long as reset lasts, every look does, and it is told once.
+        self._in_reset = False
         # PC of a stop by a BKPT event: a BKPT instruction of the program's own may stand there.
         self._bkpt_stop: int | None = None
 
@@ -73,6 +75,7 @@ class CoreControl:
             dhcsr = await self._control.look()
             if dhcsr.S_RESET_ST or not dhcsr.C_DEBUGEN:
                 await self._after_foreign_reset(dhcsr)
+            self._in_reset = dhcsr.S_RESET_ST
             if dhcsr.S_HALT:
                 return await self._stopped(dhcsr)
             if dhcsr.S_LOCKUP:
@@ -108,10 +111,10 @@ class CoreControl:
         return stop
 
     async def _after_foreign_reset(self, dhcsr: DHCSR) -> None:
-        if dhcsr.C_DEBUGEN:
-            self.notices.append("The target was reset while it ran; breakpoints and vector catches were written again.")
-        else:
+        if not dhcsr.C_DEBUGEN:
             self.notices.append("The target lost halting debug while it ran (power was lost?); it was set up again.")
+        elif not self._in_reset:
+            self.notices.append("The target was reset while it ran; breakpoints and vector catches were written again.")
         self.breakpoints.forget_written()
         batch = Batch()
         if not dhcsr.C_DEBUGEN:

@@ -13,7 +13,7 @@ from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.memory import InlineExecutor
 from haltpoint.arm.stop import StopReason
 from haltpoint.probes.access import ReadCore, Write
-from haltpoint.probes.errors import AccessFaultError, TargetError
+from haltpoint.probes.errors import AccessFaultError, LinkError, TargetError
 
 T = TypeVar("T")
 HARDWARE, SOFTWARE = BreakpointKind.HARDWARE, BreakpointKind.SOFTWARE
@@ -63,10 +63,24 @@ async def test_halting_a_running_core_leaves_the_mask_as_it_is() -> None:
     assert fake.writes == [MASKED, STEP, MASKED, HALTED, RUN]
 
 
-async def test_stepping_a_wfi_ends_behind_it() -> None:
+async def test_when_the_answer_to_a_step_is_lost_the_mask_is_looked_up() -> None:
+    fake = FakeCore(wedged=True)
+    core = await connected(fake)
+    fake.lose_next_answer = LinkError("Reading DHCSR", "the answer was lost")
+    with pytest.raises(LinkError, match="lost"):
+        await core.step()
+    assert fake.control & 8
+    await core.halt()
+    await core.resume()
+    assert fake.writes == [MASKED, STEP, MASKED, HALTED, RUN]
+
+
+async def test_stepping_a_wfi_ends_behind_it_at_once() -> None:
     fake = FakeCore(code=[WFI, NOP, LOOP])
     core = await connected(fake)
+    before = trio.current_time()
     stop = await core.step()
+    assert trio.current_time() == before, "no interrupt can end it, so none is waited for"
     assert stop.reason is StopReason.STEP
     assert stop.pc == ENTRY + 2
     assert fake.writes == [MASKED, STEP, MASKED]

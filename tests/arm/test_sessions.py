@@ -131,6 +131,7 @@ async def test_reset_halt(state: str, line: bool) -> None:
     stop = await core.reset(halt=True, line=line)
     assert stop is not None
     assert (stop.reason, stop.pc) == (StopReason.RESET, ENTRY)
+    assert not stop.dhcsr & 1 << 25, "out of reset"
     assert core.stop is stop
     assert fake.demcr == DEBUGGING
     assert not core.notices
@@ -206,6 +207,23 @@ async def test_a_reset_while_running_is_noticed() -> None:
     assert fake.comps[0] == 0x48000121
     assert await core.poll() is None
     assert len(core.notices) == 1
+
+
+async def test_a_reset_button_held_down_is_told_once() -> None:
+    fake = FakeCore(code=[LOOP])
+    core = await connected(fake)
+    await core.resume()
+    fake.stuck_in_reset = True
+    fake.reset()
+    for _ in range(5):
+        assert await core.poll() is None
+    assert len(core.notices) == 1
+    fake.stuck_in_reset = False
+    for _ in range(2):
+        assert await core.poll() is None
+    fake.reset()
+    assert await core.poll() is None
+    assert len(core.notices) == 2
 
 
 async def test_a_power_cycle_while_running_is_noticed() -> None:

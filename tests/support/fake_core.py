@@ -48,6 +48,7 @@ class FakeCore:
     demcr_writes: list[int] = field(default_factory=list)
     batches: list[list[Access]] = field(default_factory=list)
     fail_next: Exception | None = None
+    lose_next_answer: Exception | None = None  # the batch is carried out, and then this is raised
 
     def __post_init__(self) -> None:
         self.flash = bytearray(b"\xff" * SIZE)
@@ -261,7 +262,11 @@ class FakeCore:
             failure, self.fail_next = self.fail_next, None
             raise failure
         self.batches.append(list(accesses))
-        return [self.one(access) for access in accesses]
+        results = [self.one(access) for access in accesses]
+        if self.lose_next_answer is not None:
+            failure, self.lose_next_answer = self.lose_next_answer, None
+            raise failure
+        return results
 
     def one(self, access: Access) -> Result:
         self.live()
