@@ -66,6 +66,7 @@ def test_stale_data_is_dropped_before_the_first_command() -> None:
     device = ScriptedStLink()
     device.stale.extend([bytes(64), bytes(12)])
     assert opened(device).info.firmware == "V2J37M26"
+    assert device.resets == 0
 
 
 def test_a_silent_probe_is_reset_once() -> None:

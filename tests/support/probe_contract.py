@@ -5,6 +5,7 @@ The board's own memory is the judge: patterns are put there and read from there 
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -304,6 +305,27 @@ def usb_trouble_never_gives_wrong_data(bench: Bench) -> None:
             assert bench.run(*batch) == expected, (trouble, nth)
 
 
+def a_broken_write_never_writes_something_else(bench: Bench) -> None:
+    """Trouble at any transfer of a write leaves old or new bytes in its place, and no others anywhere."""
+    for trouble in (bench.board.faults.time_out, bench.board.faults.stall):
+        for nth in range(1, 9):
+            for length in (16, 32, 256):
+                canary, data = bench.fill(), noise(length)
+                bench.board.faults.clear()
+                trouble(nth)
+                with contextlib.suppress(ProbeError):
+                    bench.run(WriteBlock(RAM + 64, data), *(Write(RAM + 4 * n, 4 * n) for n in range(4)))
+                bench.board.faults.clear()
+                assert bench.one(Read(CPUID)) == CPUID_M3
+                left = bench.ram()
+                assert left[64 : 64 + length] in (canary[64 : 64 + length], data), (trouble, nth, length)
+                assert left[16:64] == canary[16:64]
+                assert left[64 + length :] == canary[64 + length :]
+                for n in range(4):
+                    old, new = canary[4 * n : 4 * n + 4], (4 * n).to_bytes(4, "little")
+                    assert left[4 * n : 4 * n + 4] in (old, new)
+
+
 def a_lost_session_is_recovered(bench: Bench) -> None:
     """A program that dies leaves the probe in debug mode, holding NRST, with data in its pipe."""
     bench.halt()
@@ -342,6 +364,7 @@ CHECKS: tuple[Callable[[Bench], None], ...] = (
     poll_waits_and_gives_up,
     unplugged_in_the_middle,
     usb_trouble_never_gives_wrong_data,
+    a_broken_write_never_writes_something_else,
     a_lost_session_is_recovered,
     closing_twice_is_fine,
 )
