@@ -47,21 +47,19 @@ class CortexM(CoreControl):
             self._info = None
             if mode is ConnectMode.UNDER_RESET:
                 held = await enter_under_reset(self.memory, self._control)
-                await self._set_up(halt=True)
+                await self._set_up()
                 await self._connected_under_reset(held=held)
                 return
             await self.memory.executor.run(self.memory.probe.connect)
-            await self._set_up(halt=mode is ConnectMode.HALT)
+            await self._set_up()
             if mode is ConnectMode.HALT:
                 await self._halt()
 
-    async def _set_up(self, *, halt: bool) -> None:
-        """Take over a core in whatever state an earlier debugger left it."""
-        before = await self._control.look()
-        # Leaving a halted core halted: C_HALT written as 0 would let it run.
-        keep_halted = halt or before.S_HALT
+    async def _set_up(self) -> None:
+        """Take over a core in whatever state an earlier debugger left it; a halted one stays halted."""
+        halted = (await self._control.look()).S_HALT
         batch = Batch()
-        if keep_halted:
+        if halted:
             self._control.request_halt(batch)
         else:
             self._control.enable(batch)
@@ -77,14 +75,14 @@ class CortexM(CoreControl):
         batch.write(DEMCR.address, self._demcr())
         await self.memory.run(batch)
         self.breakpoints.written(contents)
-        if self._control.masked and not keep_halted:
+        if self._control.masked and not halted:
             # Interrupts can only be unmasked on a halted core; the program loses some milliseconds.
             await self._halt()
             await self._run()
 
     async def _connected_under_reset(self, *, held: bool) -> None:
         if held:
-            stop = await self._stopped(await self._control.look(), known=StopReason.RESET)
+            stop = await self._halt(StopReason.RESET)
             await self._check_reset_vector(stop)
         else:
             self.notices.append(LINE_DEAD)

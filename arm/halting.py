@@ -87,14 +87,14 @@ class CoreControl:
         async with self.memory.exclusive():
             return self.stop or await self._halt()
 
-    async def _halt(self) -> Stop:
+    async def _halt(self, known: StopReason | None = None) -> Stop:
         before, dhcsr, dfsr = await self._control.halt(HALT_TIMEOUT)
         if not dhcsr.S_HALT:
             raise halt_failed(dhcsr)
         if before.S_RESET_ST:
             await self._after_foreign_reset(before)
         # Halting ends a lockup; DHCSR from before tells of it.
-        return await self._stopped(before if before.S_LOCKUP else dhcsr, dfsr)
+        return await self._stopped(before if before.S_LOCKUP else dhcsr, dfsr, known)
 
     async def _stopped(self, dhcsr: DHCSR, dfsr: int | None = None, known: StopReason | None = None) -> Stop:
         stop = await take_snapshot(

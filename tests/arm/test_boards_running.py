@@ -170,7 +170,8 @@ def test_all_six_breakpoints_and_no_seventh() -> None:
     on_board(scenario, code=[NOP] * 16 + [LOOP])
 
 
-def test_software_breakpoints_in_ram() -> None:
+@pytest.mark.parametrize("probe", PROBES)
+def test_software_breakpoints_in_ram(probe: str) -> None:
     async def scenario(bench: Bench) -> None:
         core = bench.core
         place = RAM + 0x100
@@ -192,7 +193,7 @@ def test_software_breakpoints_in_ram() -> None:
         await core.resume()
         assert bench.target(place + 4) == NOP << 16 | NOP
 
-    on_board(scenario, code=NOPS)
+    on_board(scenario, code=NOPS, options=f",probe={probe}")
 
 
 def test_software_breakpoint_where_nothing_can_be_written() -> None:

@@ -10,6 +10,7 @@ from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.core import ConnectMode
 from haltpoint.arm.reset import LINE_DEAD
 from haltpoint.arm.stop import StopReason
+from haltpoint.probes.errors import TargetError
 
 HARDWARE, SOFTWARE = BreakpointKind.HARDWARE, BreakpointKind.SOFTWARE
 NOP, LOOP, WFI, UDF, BKPT = 0xBF00, 0xE7FE, 0xBF30, 0xDE00, 0xBE00
@@ -45,6 +46,30 @@ def test_connect_modes(mode: ConnectMode) -> None:
         await scenario(bench)
 
     on_board(late, code=NOPS, mode=None)
+
+
+@pytest.mark.parametrize("mode", [ConnectMode.HALT, ConnectMode.ATTACH])
+def test_connecting_to_a_locked_up_core_says_so(mode: ConnectMode) -> None:
+    async def scenario(bench: Bench) -> None:
+        await trio.sleep(0.1)
+        await bench.core.connect(mode)
+        stop = await bench.core.poll()
+        assert stop is not None
+        assert (stop.reason, stop.pc) == (StopReason.LOCKUP, 0xFFFFFFFE)
+
+    on_board(scenario, code=[UDF], handler=[UDF], mode=None)
+
+
+def test_connecting_while_the_reset_line_is_held_low_says_so() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.board.machine.hold_reset(True)
+        with pytest.raises(TargetError, match=r"Halting the core failed: .*in reset.*holds the reset line low"):
+            await bench.core.connect(ConnectMode.HALT)
+        bench.board.machine.hold_reset(False)
+        await bench.core.connect(ConnectMode.HALT)
+        assert bench.core.stop is not None
+
+    on_board(scenario, code=NOPS, mode=None)
 
 
 def test_connect_clears_what_an_earlier_debugger_left() -> None:
