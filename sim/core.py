@@ -20,6 +20,7 @@ from .watch import CodeSites
 __all__ = ["Core"]
 
 _T = 1 << 24
+_IT = 0x0600_FC00
 _OVERSHOOT = 64  # cycles an IT block and exception entries may carry the core past its limit
 
 
@@ -178,6 +179,8 @@ class Core:
     def _slice(self, limit: int) -> None:
         if self.port.flash_blocks_fetch():
             return
+        if self.debug.fpb.hidden and self._inside_guarded_block():
+            return
         if not self.thumb:
             self._finish(Exit.INVALID_STATE)
             return
@@ -189,6 +192,17 @@ class Core:
             self.cycle += self.engine.executed
         self.debug.retired |= self.engine.executed > 0
         self._finish(reason)
+
+    def _inside_guarded_block(self) -> bool:
+        """Go through an IT block by single steps while a breakpoint may stand inside one."""
+        registers = self.engine.read_registers()
+        if registers[PC] in self.debug.fpb.hidden:
+            self._breakpoint()
+        elif registers[XPSR] & _IT:
+            self.step_one()
+        else:
+            return False
+        return True
 
     def _finish(self, reason: Exit) -> None:
         if self.stores:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .bus import BusFault, Peripheral, Unmodelled
+from .romtable import DWT_IDS
 
 if TYPE_CHECKING:
     from .core import Core
@@ -85,7 +86,7 @@ class Dwt(Peripheral):
     def _read_comparator(self, offset: int) -> int:
         index, register = divmod(offset - 0x20, 0x10)
         if not 0 <= index < _COMPARATORS:
-            return 0
+            return DWT_IDS.get(offset, 0)
         if register == 0:
             return self.comp[index]
         if register == 4:

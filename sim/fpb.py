@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .bus import BusFault, Peripheral, Unmodelled
+from .romtable import FPB_IDS
 
 if TYPE_CHECKING:
     from .core import Core
@@ -16,7 +17,6 @@ _CODE = 6
 _LITERAL = 2
 _KEY = 1 << 1
 _COMP_BITS = 0xDFFF_FFFD
-_IDS = (0x003, 0xB0, 0x0B, 0x00, 0x04)
 
 
 class Fpb(Peripheral):
@@ -32,6 +32,7 @@ class Fpb(Peripheral):
         self.remap = 0x2000_0000
         self.comparators = [0] * (_CODE + _LITERAL)
         self._addresses: set[int] = set()
+        self.hidden: set[int] = set()
         self._watches: dict[int, Callable[[], None]] = {}
 
     def power_on(self) -> None:
@@ -58,7 +59,7 @@ class Fpb(Peripheral):
         count = 1 + _it_length(core.bus.peek(address, 2))
         for _ in range(count):
             core.step_one()
-            if core.debug.halted or core.exceptions.pending or core.engine.pc in self._addresses:
+            if core.debug.halted or core.exceptions.pending or core.engine.pc in self.hidden:
                 return
 
     def read(self, offset: int, width: int) -> int:
@@ -70,7 +71,7 @@ class Fpb(Peripheral):
         if offset == 4:
             return self.remap
         index = (offset - 8) // 4
-        return self.comparators[index] if 0 <= index < len(self.comparators) else 0
+        return self.comparators[index] if 0 <= index < len(self.comparators) else FPB_IDS.get(offset, 0)
 
     def write(self, offset: int, value: int, width: int) -> None:
         """FP_CTRL needs KEY = 1; comparators may be written at any time."""
@@ -96,6 +97,7 @@ class Fpb(Peripheral):
                     addresses |= self._breakpoints(index, word)
         self._addresses = addresses
         wanted = {self._watch_address(address) for address in addresses}
+        self.hidden = addresses - wanted
         for address in [address for address in self._watches if address not in wanted]:
             self._watches.pop(address)()
         for address in wanted - self._watches.keys():

@@ -73,7 +73,7 @@ class Scb:
             0x24: self._write_shcsr,
             0x28: self._clear_cfsr,
             0x2C: self._clear_hfsr,
-            0x30: lambda value: self.core.debug.write_dfsr(value),
+            0x30: self._clear_dfsr,
             0x34: self._write_mmfar,
             0x38: self._write_bfar,
         }
@@ -192,6 +192,9 @@ class Scb:
     def _clear_hfsr(self, value: int) -> None:
         faults = self.core.faults
         faults.hfsr &= ~HFSR(value & sum(HFSR))
+
+    def _clear_dfsr(self, value: int) -> None:
+        self.core.debug.write_dfsr(value)
 
     def _write_mmfar(self, value: int) -> None:
         self.core.faults.mmfar = value

@@ -25,7 +25,6 @@ from .engine import (
     MSP,
     PC,
     PRIMASK,
-    PSP,
     SP,
     XPSR,
     DataCall,
@@ -35,14 +34,17 @@ from .engine import (
 )
 
 try:
-    import unicorn as uc
-    from unicorn import arm_const as arm
+    import unicorn
+    from unicorn import arm_const
     from unicorn.unicorn_py3.unicorn import uclib
 except ImportError as missing:
     raise EngineMissingError(
         "Opening a simulated board failed: its processor needs the package unicorn, which is not installed. "
         'Install it with: pip install "haltpoint[sim]"'
     ) from missing
+
+uc: Any = unicorn  # its annotations stop halfway; this module is where they end
+arm: Any = arm_const
 
 __all__ = ["MODELS", "UnicornEngine"]
 
@@ -119,7 +121,7 @@ class _Batch:
         return self.values[::2]
 
     def write(self, values: list[int]) -> None:
-        self.values[::2] = values
+        self.values[::2] = values  # type: ignore[assignment]  # ctypes takes plain integers
         uclib.uc_reg_write_batch(*self._args)
 
 
@@ -231,7 +233,8 @@ class UnicornEngine:
 
     def invalidate(self, address: int, length: int) -> None:
         """See CpuEngine."""
-        self._uc.ctl_remove_cache(address, address + length)
+        if length:
+            self._uc.ctl_remove_cache(address, address + length)
 
     # --- running
 

@@ -1,0 +1,481 @@
+"""Halting debug as an F103 shows it: exact words of DHCSR, DFSR and the registers (DDI0403E C1)."""
+
+from __future__ import annotations
+
+import pytest
+from support.cortex import (
+    AIRCR,
+    CFSR,
+    CODE,
+    CPUID,
+    DCRDR,
+    DCRSR,
+    DEMCR,
+    DFSR,
+    DHCSR,
+    FLASH,
+    HFSR,
+    ICSR,
+    MS,
+    RAM,
+    STACK,
+    SYST,
+    Bench,
+)
+from support.thumb import Asm
+
+
+def counting() -> Asm:
+    return Asm(CODE).label("loop").adds(0, 1).b("loop")
+
+
+def running(code: Asm | None = None) -> Bench:
+    """Return a machine that has run for a while, its reset no longer news."""
+    bench = Bench().program(code or counting()).start().run(100)
+    bench.read(DHCSR)
+    return bench.run(100)
+
+
+# --- halt, run, step
+
+
+def test_halt_shows_retired_once() -> None:
+    bench = running()
+    assert bench.read(DHCSR) == 0x0101_0000
+    bench.run(100)
+    bench.dhcsr(3)
+    assert bench.read(DHCSR) == 0x0103_0003
+    assert bench.read(DHCSR) == 0x0003_0003
+    assert bench.read(DFSR) == 1
+
+
+def test_run_and_idle_reads() -> None:
+    bench = running().halt()
+    bench.dhcsr(1)
+    for _ in range(3):
+        bench.run(10)
+        assert bench.read(DHCSR) == 0x0101_0001
+
+
+def test_a_write_without_the_key_is_ignored() -> None:
+    bench = running()
+    bench.write(DHCSR, 0x0000_0003)
+    bench.write(DHCSR, 0xFA05_0003)
+    assert bench.read(DHCSR) == 0x0101_0000
+
+
+def test_software_cannot_turn_debugging_on() -> None:
+    bench = running(Asm(CODE).poke(DHCSR, 0xA05F_0003).poke(DCRSR, 0x1_0000).label("end").b("end"))
+    assert bench.read(DHCSR) == 0x0101_0000
+
+
+def test_one_step_executes_one_instruction() -> None:
+    bench = running().halt()
+    bench.set_register(15, CODE)
+    bench.set_register(0, 5)
+    bench.dhcsr(5)
+    assert bench.read(DHCSR) == 0x0103_0007
+    assert bench.read(DHCSR) == 0x0003_0007
+    assert (bench.register(15), bench.register(0)) == (CODE + 2, 6)
+    bench.dhcsr(5)
+    assert bench.register(15) == CODE
+    assert bench.read(DFSR) == 1
+
+
+def test_c_maskints_stays_through_a_step_that_writes_it_as_0() -> None:
+    bench = running().halt()
+    bench.dhcsr(0xB)
+    bench.dhcsr(5)
+    assert bench.read(DHCSR) == 0x0103_000F
+    assert bench.read(DHCSR) == 0x0003_000F
+    bench.dhcsr(3)
+    assert bench.read(DHCSR) == 0x0003_0003
+
+
+def test_c_maskints_cannot_be_changed_while_running_or_in_the_write_that_runs() -> None:
+    bench = running()
+    bench.dhcsr(9)
+    assert bench.read(DHCSR) & 0xFFFF == 1
+    bench.halt()
+    bench.dhcsr(9)
+    assert bench.read(DHCSR) & 0xFFFF == 1
+    bench.halt()
+    bench.dhcsr(0xB)
+    bench.dhcsr(9)
+    assert bench.read(DHCSR) & 0xFFFF == 9
+    bench.dhcsr(1)
+    assert bench.read(DHCSR) & 0xFFFF == 9
+
+
+def tick_firmware() -> tuple[Asm, Bench]:
+    code = Asm(CODE).poke(SYST + 4, 999).poke(SYST + 8, 0).poke(SYST, 7).label("loop").adds(7, 1).b("loop")
+    code.label("tick").load(2, RAM).ldr(3, 2).adds(3, 1).str_(3, 2).bx(14)
+    bench = Bench().program(code, {15: "tick", 2: "tick"}).start().run(100)
+    return code, bench
+
+
+def test_a_step_takes_a_pending_interrupt_unless_it_is_masked() -> None:
+    code, bench = tick_firmware()
+    bench.halt()
+    bench.write(ICSR, 1 << 26)
+    bench.set_register(15, code.labels["loop"])
+    bench.dhcsr(0xB)
+    bench.dhcsr(0xD)
+    assert bench.register(15) == code.labels["loop"] + 2
+    bench.dhcsr(3)
+    bench.dhcsr(5)
+    assert bench.register(15) == code.labels["tick"]
+    assert bench.register(16) & 0x1FF == 15
+    assert bench.words(STACK - 8, 1)[0] == code.labels["loop"] + 2
+
+
+def test_c_maskints_holds_systick_pendsv_and_interrupts_but_not_nmi() -> None:
+    bench = tick_firmware()[1]
+    bench.halt()
+    bench.dhcsr(0xB)
+    bench.dhcsr(9)
+    before = bench.words(RAM, 1)[0]
+    bench.run(5000)
+    assert bench.words(RAM, 1)[0] == before
+    bench.write(ICSR, 1 << 31)
+    bench.run(100)
+    assert bench.words(RAM, 1)[0] == before + 1
+    bench.halt()
+    bench.dhcsr(3)
+    bench.dhcsr(1)
+    bench.run(100)
+    assert bench.words(RAM, 1)[0] == before + 2
+
+
+def test_stepping_through_an_it_block() -> None:
+    code = Asm(CODE).cmp(0, 0).it("eq", "te").adds(1, 1).adds(2, 1).adds(3, 1).label("end").b("end")
+    bench = running(code).halt()
+    bench.set_register(16, 0x0100_0000)
+    bench.set_register(0, 0)
+    bench.set_register(1, 0)
+    bench.set_register(2, 0)
+    bench.set_register(3, 0)
+    bench.set_register(15, CODE)
+    pcs = []
+    for _ in range(6):
+        bench.dhcsr(5)
+        pcs.append(bench.register(15) - CODE)
+    assert pcs == [2, 4, 6, 8, 10, 10]
+    assert [bench.register(n) for n in (1, 2, 3)] == [1, 1, 0]
+
+
+def test_stepping_svc_bx_and_exception_return() -> None:
+    code = Asm(CODE).svc(0).label("end").b("end").label("svc").bx(14)
+    bench = Bench().program(code, {11: "svc"}).start()
+    bench.write(DEMCR, 1)
+    bench.dhcsr(3)
+    bench.set_register(15, CODE)
+    pcs = []
+    for _ in range(3):
+        bench.dhcsr(5)
+        pcs.append(bench.register(15))
+    assert pcs == [code.labels["svc"], CODE + 2, CODE + 2]
+    assert bench.register(13) == STACK
+
+
+def test_a_step_over_wfi_does_not_sleep() -> None:
+    bench = running(Asm(CODE).wfi().adds(1, 1).label("end").b("end")).halt()
+    bench.set_register(15, CODE)
+    bench.dhcsr(5)
+    assert bench.read(DHCSR) & 0xFE_FFFF == 0x02_0007
+    assert bench.register(15) == CODE + 2
+
+
+def test_halting_a_sleeping_core() -> None:
+    bench = running(Asm(CODE).wfi().adds(1, 1).label("end").b("end"))
+    assert bench.read(DHCSR) & 0xFF_FFFF == 0x05_0000
+    bench.halt()
+    assert bench.read(DHCSR) == 0x0003_0003
+    assert bench.register(15) == CODE + 2
+
+
+def test_clearing_c_debugen_lets_the_core_run_and_clears_the_rest() -> None:
+    bench = running().halt()
+    bench.dhcsr(0xB)
+    bench.dhcsr(0)
+    bench.run(50)
+    assert bench.read(DHCSR) == 0x0101_0000
+
+
+# --- core registers
+
+
+def test_every_register_can_be_written_and_read_back() -> None:
+    bench = running().halt()
+    for regsel in (*range(13), 14):
+        bench.set_register(regsel, 0x1234_5600 + regsel)
+    bench.set_register(17, 0x2000_1003)
+    bench.set_register(18, 0x2000_2002)
+    bench.set_register(16, 0xF100_0000)
+    assert [bench.register(n) for n in (*range(13), 14)] == [0x1234_5600 + n for n in (*range(13), 14)]
+    assert [bench.register(n) for n in (13, 17, 18, 16)] == [0x2000_1000, 0x2000_1000, 0x2000_2000, 0xF100_0000]
+    assert bench.register(19) == 0
+
+
+def test_pc_drops_bit_0() -> None:
+    bench = running().halt()
+    for value in (0x2000_0005, 0x2000_00A1):
+        bench.set_register(15, value)
+        assert bench.register(15) == value & ~1
+
+
+def test_the_packed_special_registers() -> None:
+    bench = running().halt()
+    bench.set_register(18, RAM + 0x100)
+    bench.set_register(20, 0x0201_FF01)
+    assert bench.register(20) == 0x0201_F001
+    assert bench.register(13) == RAM + 0x100
+    bench.set_register(13, RAM + 0x200)
+    assert bench.register(18) == RAM + 0x200
+    bench.set_register(20, 0)
+    assert bench.register(13) == bench.register(17)
+
+
+def test_while_running_dcrdr_keeps_its_content() -> None:
+    bench = running().halt()
+    bench.set_register(15, CODE)
+    xpsr = bench.register(16)
+    bench.dhcsr(1)
+    bench.run(20)
+    bench.write(DCRSR, 0)
+    assert bench.read(DCRDR) == xpsr
+    bench.write(DCRDR, 0x5555_5555)
+    bench.write(DCRSR, 1 << 16)
+    bench.run(20)
+    assert bench.register_while_running(0) != 0x5555_5555
+
+
+def test_clearing_ipsr_by_hand_leaves_the_exception_active() -> None:
+    code, bench = tick_firmware()
+    bench.halt()
+    bench.write(ICSR, 1 << 26)
+    bench.dhcsr(5)
+    bench.set_register(16, 0x0100_0000)
+    assert bench.read(0xE000_ED24) == 1 << 11
+    assert bench.read(ICSR) & 0x1FF == 0
+    bench.write(ICSR, 1 << 28)
+    bench.set_register(15, code.labels["loop"])
+    bench.dhcsr(1)
+    bench.run(50)
+    assert bench.read(ICSR) & 1 << 28  # same priority as the active SysTick: it waits
+    bench.halt()
+    bench.write(AIRCR, 0x05FA_0002)  # VECTCLRACTIVE
+    assert bench.read(0xE000_ED24) == 0
+
+
+# --- BKPT
+
+
+def test_bkpt_halts_and_dfsr_is_write_one_to_clear() -> None:
+    bench = Bench().program(Asm(CODE).movs(0, 1).bkpt(3).movs(0, 2)).start()
+    bench.dhcsr(1)
+    bench.run(50)
+    assert bench.read(DHCSR) == 0x0303_0003
+    assert bench.read(DFSR) == 3
+    assert bench.register(15) == CODE + 2
+    bench.write(DFSR, 2)
+    assert bench.read(DFSR) == 1
+    bench.write(DFSR, 1)
+    assert bench.read(DFSR) == 0
+    bench.dhcsr(1)
+    bench.run(50)
+    assert bench.register(15) == CODE + 2
+
+
+def test_bkpt_without_a_debugger_is_a_hardfault_then_a_lockup() -> None:
+    code = Asm(CODE).bkpt().label("fault").bkpt()
+    bench = Bench().program(code, {3: "fault"}).start().run(100)
+    assert bench.read(HFSR) == 1 << 31
+    assert bench.read(DFSR) == 2
+    assert bench.read(CFSR) == 0
+    assert bench.read(DHCSR) & 1 << 19
+
+
+def test_bkpt_with_the_debug_monitor() -> None:
+    code = Asm(CODE).poke(DEMCR, 1 << 16).bkpt().label("monitor").mrs(7, 5).label("end").b("end")
+    bench = Bench().program(code, {12: "monitor"}).start().run(100)
+    assert bench.register_while_running(7) == 12
+    assert bench.read(DFSR) == 2
+
+
+# --- reset
+
+
+def reset(bench: Bench) -> None:
+    bench.write(AIRCR, 0x05FA_0004)
+
+
+def test_system_reset_into_the_vector_catch() -> None:
+    bench = running()
+    bench.dhcsr(1)
+    bench.write(DEMCR, 0x0100_0501)
+    bench.machine.core.debug.dfsr = type(bench.machine.core.debug.dfsr)(0)
+    registers = [bench.register_while_running(n) for n in range(13)]
+    reset(bench)
+    bench.clock.advance(53 * MS)
+    assert bench.read(DHCSR) == 0x0203_0003
+    assert bench.read(DHCSR) == 0x0003_0003
+    assert bench.read(DFSR) == 9
+    assert bench.read(DEMCR) == 0x0100_0501
+    assert bench.read(AIRCR) == 0xFA05_0000
+    assert [bench.register(n) for n in range(13)] == registers
+    assert bench.register(14) == 0xFFFF_FFFF
+    assert (bench.register(13), bench.register(15), bench.register(16)) == (STACK, CODE, 0x0100_0000)
+    assert bench.register(20) == 0
+
+
+def test_system_reset_without_catch_shows_reset_while_it_lasts() -> None:
+    bench = running().halt()
+    bench.dhcsr(1)
+    reset(bench)
+    seen = []
+    for _ in range(5):
+        bench.clock.advance(MS // 8)
+        seen.append(bench.read(DHCSR))
+    assert seen == [0x0201_0001] * 3 + [0x0301_0001, 0x0101_0001]
+
+
+def test_nrst_is_low_for_as_long_as_a_real_part_pulls_it() -> None:
+    bench = running()
+    reset(bench)
+    bench.machine.run_until_now()
+    bench.clock.advance(455 * MS // 1000)
+    bench.machine.run_until_now()
+    assert bench.machine.in_reset
+    bench.clock.advance(10 * MS // 1000)
+    bench.machine.run_until_now()
+    assert not bench.machine.in_reset
+
+
+def test_reset_clears_c_halt() -> None:
+    bench = running().halt()
+    reset(bench)
+    bench.clock.advance(MS)
+    assert bench.read(DHCSR) == 0x0301_0001
+
+
+def test_aircr_needs_its_key() -> None:
+    bench = running()
+    bench.write(AIRCR, 0xFA05_0004)
+    bench.write(AIRCR, 0x0000_0004)
+    bench.clock.advance(MS)
+    assert bench.read(DHCSR) == 0x0101_0000
+
+
+def test_firmware_resets_itself() -> None:
+    code = Asm(CODE).load(4, RAM).ldr(5, 4).adds(5, 1).str_(5, 4).poke(AIRCR, 0x05FA_0004).label("end").b("end")
+    bench = Bench().program(code).start()
+    bench.clock.advance(5 * MS)
+    bench.machine.run_until_now()
+    assert bench.words(RAM, 1) == (11,)
+    assert bench.register_while_running(14) == 0xFFFF_FFFF
+
+
+def test_vectreset_resets_the_core_alone() -> None:
+    bench = running(Asm(CODE).poke(0x4000_1000, 7).label("end").b("end"))
+    bench.write(AIRCR, 0x05FA_0001)
+    bench.run(1)
+    assert not bench.machine.in_reset
+    assert bench.read(DHCSR) & 1 << 25
+    assert bench.read(0x4000_1000) == 7
+    reset(bench)
+    bench.machine.run_until_now()
+    assert bench.read(0x4000_1000) == 0
+
+
+def test_the_reset_pin_holds_the_core_and_a_halt_asked_for_meanwhile_is_kept() -> None:
+    bench = running()
+    seen: list[str] = []
+    bench.machine.on_reset(lambda: seen.append("reset"))
+    bench.machine.hold_reset(True)
+    assert seen == ["reset"]
+    bench.dhcsr(3)
+    bench.clock.advance(MS)
+    assert bench.read(DHCSR) == 0x0201_0003
+    assert bench.read(DHCSR) == 0x0201_0003
+    bench.machine.hold_reset(False)
+    bench.clock.advance(MS)
+    assert bench.read(DHCSR) == 0x0203_0003
+    assert bench.read(DHCSR) == 0x0003_0003
+    assert bench.register(15) == CODE
+
+
+def test_vector_catch_under_the_reset_pin() -> None:
+    bench = running()
+    bench.machine.hold_reset(True)
+    bench.dhcsr(1)
+    bench.write(DEMCR, 1)
+    bench.machine.hold_reset(False)
+    bench.clock.advance(MS)
+    assert bench.read(DHCSR) == 0x0203_0003
+    assert bench.read(DFSR) == 9
+
+
+def test_power_off_forgets_the_debugger() -> None:
+    bench = running().halt()
+    bench.write(DEMCR, 0x0100_0001)
+    bench.machine.power_off()
+    bench.machine.power_on()
+    bench.run(10)
+    assert bench.read(DHCSR) == 0x0301_0000
+    assert bench.read(DEMCR) == 0
+
+
+# --- what an F103 reads
+
+
+@pytest.mark.parametrize(
+    ("address", "value"),
+    [
+        (CPUID, 0x411F_C231),
+        (AIRCR, 0xFA05_0000),
+        (0xE000_E004, 1),
+        (0xE000_ED90, 0),
+        (0xE000_EFD0, 0x04),
+        (0xE000_EFE0, 0x00),
+        (0xE000_EFE4, 0xB0),
+        (0xE000_EFE8, 0x1B),
+        (0xE000_EFF0, 0x0D),
+        (0xE000_EFF4, 0xE0),
+        (0xE000_2000, 0x260),
+        (0xE000_2FE0, 0x03),
+        (0xE000_1000, 0),
+        (0xE000_1FF0, 0),
+        (0xE000_0FF0, 0),
+        (0xE004_0FE0, 0x23),
+        (0xE004_0FC8, 0xCA0),
+        (0xE00F_F000, 0xFFF0_F003),
+        (0xE00F_F010, 0xFFF4_1003),
+        (0xE00F_F014, 0xFFF4_2002),
+        (0xE00F_F018, 0),
+        (0xE00F_FFE0, 0x10),
+        (0xE00F_FFE4, 0x04),
+        (0xE00F_FFE8, 0x0A),
+        (0xE00F_FFF4, 0x10),
+        (0xE000_EF34, 0),
+    ],
+    ids=hex,
+)
+def test_identification(address: int, value: int) -> None:
+    assert running().read(address) == value
+
+
+def test_dwt_and_itm_answer_only_with_trcena() -> None:
+    bench = running()
+    bench.write(DEMCR, 1 << 24)
+    assert bench.read(0xE000_1000) == 0x4000_0000
+    assert bench.read(0xE000_1FE0) == 0x02
+    assert bench.read(0xE000_0FE0) == 0x01
+    assert bench.read(0xE000_0FF4) == 0xE0
+
+
+def test_flash_is_read_through_both_of_its_addresses() -> None:
+    bench = running()
+    assert bench.machine.ap_read_words(0, 2) == bench.machine.ap_read_words(FLASH, 2)
+    assert bench.machine.ap_read(FLASH + 4, 1) == 0x01
+    assert bench.machine.ap_read(FLASH + 6, 2) == 0x0800
