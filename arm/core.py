@@ -157,7 +157,7 @@ class CortexM(CoreControl):
     async def _detach(self) -> None:
         failures: list[HaltpointError] = []
         self.breakpoints.clear()
-        for part in (self._halt_if_masked, self._pass_bkpt_if_stopped, self._restore_memory, self._let_go):
+        for part in (self._halt_if_needed, self._pass_bkpt_if_stopped, self._restore_memory, self._let_go):
             try:
                 await part()
             except HaltpointError as failure:
@@ -166,9 +166,9 @@ class CortexM(CoreControl):
         if failures:
             raise failures[0]
 
-    async def _halt_if_masked(self) -> None:
-        """Only a halted core lets its interrupts be unmasked."""
-        if self.stop is None and (await self._control.look()).C_MASKINTS and not await self.poll():
+    async def _halt_if_needed(self) -> None:
+        """Only on a halted core can interrupts be unmasked and instructions be put back safely."""
+        if await self.poll() is None and (self.breakpoints.installed or self._control.masked):
             await self._halt()
 
     async def _pass_bkpt_if_stopped(self) -> None:

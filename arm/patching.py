@@ -14,6 +14,7 @@ async def synchronise(memory: Memory, breakpoints: Breakpoints, without: int | N
 
     Each place is read first: where ours has vanished, the program (or a loader) has rewritten its
     memory, and what stands there now is the original. ``without`` is an address to be stepped over.
+    The core must be halted: a probe without 16-bit accesses writes an instruction in two halves.
     Raises TargetError when a BKPT does not stick, and what the probe raises.
     """
     wanted = set(breakpoints.software_wanted(without))
@@ -31,7 +32,7 @@ async def synchronise(memory: Memory, breakpoints: Breakpoints, without: int | N
 async def _take_out(memory: Memory, breakpoints: Breakpoints, places: list[int]) -> None:
     batch = Batch()
     for place in places:
-        batch.write(place, breakpoints.installed[place], 2)
+        batch.write_block(place, breakpoints.installed[place].to_bytes(2, "little"))
     await memory.run(batch)
     for place in places:
         breakpoints.restored(place)
@@ -42,7 +43,7 @@ async def _put_in(memory: Memory, breakpoints: Breakpoints, originals: dict[int,
     for place, original in originals.items():
         # Noted before the write: should the write not happen, the next call finds no BKPT and forgets it.
         breakpoints.replaced(place, original)
-        batch.write(place, BKPT, 2)
+        batch.write_block(place, BKPT.to_bytes(2, "little"))
     await memory.run(batch)
     now = await _halfwords(memory, list(originals)) if originals else {}
     refused = [place for place, halfword in now.items() if halfword != BKPT]

@@ -293,6 +293,29 @@ async def test_detach_takes_bkpts_out_and_passes_the_programs_own() -> None:
     assert not fake.in_handler
 
 
+async def test_detach_while_running_takes_bkpts_out_of_a_halted_core() -> None:
+    fake, core = await in_ram([NOP, LOOP, NOP])
+    core.breakpoints.add(RAM + 0x104, SOFTWARE)
+    await core.resume()
+    assert fake.peek(RAM + 0x104, 2) == BKPT
+    fake.writes.clear()
+    await core.detach()
+    assert fake.writes == [HALTED, HALTED, RUN, 0]
+    assert_untouched(fake)
+    assert fake.peek(RAM + 0x104, 2) == NOP
+
+
+async def test_detach_from_a_core_that_met_its_own_bkpt_unseen() -> None:
+    fake = FakeCore(code=[NOP, BKPT, LOOP])
+    core = await connected(fake)
+    await core.resume()
+    fake.live()
+    await core.detach()
+    assert_untouched(fake)
+    fake.live()
+    assert not fake.in_handler
+
+
 async def test_detach_from_a_core_in_lockup_or_reset() -> None:
     fake, core = await locked_up()
     await core.resume()
