@@ -92,6 +92,9 @@ class FakeCore:
 
     def execute(self) -> None:
         pc = self.registers[15]
+        if pc == 0xFFFFFFFE:
+            self.locked = True
+            return
         if self.breaks_at(pc):
             self.enter_debug(DF_BKPT)
             return
