@@ -8,7 +8,7 @@ Rules for whoever carries a batch out:
 
 - ``Read`` and ``Write`` are single bus accesses of exactly their width, aligned to it.
 - Blocks have any address and length. Aligned words are moved as 32-bit accesses, the ragged ends as
-  the widest aligned accesses that fit, so that a 4-byte block at a register is one 32-bit access.
+  the widest aligned accesses that the probe has, so that a 4-byte block at a register is one 32-bit access.
 - No result is handed out before the acknowledge of its access has been seen.
 """
 
@@ -34,7 +34,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read ``width`` bytes (1, 2 or 4) at ``address`` in one bus access. Result: the value."""
+    """Read ``width`` bytes (1, 2 or 4) at ``address`` in one bus access. Result: the value.
+
+    A probe without 16-bit accesses reads the word around it and hands out the half.
+    """
 
     address: int
     width: int = 4
@@ -42,7 +45,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write ``value`` as ``width`` bytes (1, 2 or 4) at ``address`` in one bus access. Result: None."""
+    """Write ``value`` as ``width`` bytes (1, 2 or 4) at ``address`` in one bus access. Result: None.
+
+    Raises ProbeProtocolError for 16 bits where the probe has no such accesses: nothing else means the same.
+    """
 
     address: int
     value: int
@@ -70,7 +76,8 @@ class Poll:
     """Read the word at ``address`` until ``word & mask == value``. Result: the last word read.
 
     Raises PollTimeoutError after ``timeout`` seconds. For conditions that come within milliseconds;
-    longer waits belong above the seam, where they can be cancelled.
+    longer waits belong above the seam, where they can be cancelled. The timeout counts the pauses
+    between looks, not the transfers: it is a lower bound.
     """
 
     address: int

@@ -1,14 +1,15 @@
 """Which probes are there, and opening the one that is meant.
 
 A selector is ``stlink`` (the only one connected) or ``stlink:SERIAL``, where the beginning or the end
-of the serial number suffices as long as it is unique.
+of the serial number suffices as long as it is unique. In place of it stands the probe's place on USB
+(``stlink:1-2.3``) where probes share a serial number or have none.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from . import usb
 from .errors import NoProbeError, ProbeError, UserError
@@ -49,7 +50,7 @@ class _Candidate:
     device: usb.UsbDevice
     name: str
     serial: str
-    problem: ProbeError | None = field(default=None)
+    problem: ProbeError | None
 
     @property
     def selector(self) -> str:
@@ -126,9 +127,9 @@ def _problem(found: _Candidate) -> str:
 
 
 def _fitting(candidates: list[_Candidate], wanted: str) -> list[_Candidate]:
-    """Those whose serial number is, begins with, or ends with what is wanted; an exact one wins."""
+    """Those whose serial number is, begins with, or ends with what is wanted; an exact one, or place, wins."""
     text = wanted.upper()
-    exact = [found for found in candidates if text and found.serial.upper() == text]
+    exact = [found for found in candidates if text and text in (found.serial.upper(), found.device.location)]
     return exact or [found for found in candidates if _affix(found.serial.upper(), text)]
 
 
@@ -140,4 +141,5 @@ def _none_fits(attempt: str, candidates: list[_Candidate], wanted: str) -> NoPro
     if not candidates:
         return NoProbeError(attempt, "no ST-Link is connected", "Plug it in; a charge-only USB cable carries no data.")
     seen = f"no connected ST-Link has a serial number that begins or ends with '{wanted}'"
-    return NoProbeError(attempt, seen, f"Connected: {', '.join(map(str, candidates))}.")
+    unread = [f" {found.problem}" for found in candidates if found.problem is not None and not found.serial]
+    return NoProbeError(attempt, seen, f"Connected: {', '.join(map(str, candidates))}.{''.join(unread)}")

@@ -48,6 +48,7 @@ class Link:
         self.connected = False
         self.speed_khz = transport.identity.speed_khz  # what was asked for; set at every connect
         self._reset_low = False
+        self._entered = False  # since the last ENTER there was no DEBUG_EXIT
 
     # Commands
 
@@ -132,6 +133,7 @@ class Link:
             status = self.transport.query(commands.ENTER_SWD)[0]
         if status != OK:
             raise self._with_supply(_connect_error(status))
+        self._entered = True
 
     def disconnect(self) -> None:
         """Close the access port, let go of NRST and leave debug mode."""
@@ -143,9 +145,9 @@ class Link:
             # J28 answers 0x1D to a close that worked.
             if status != OK and self.firmware.has(Feature.CLOSE_AP_STATUS):
                 log.debug("! CLOSE_AP_DBG answered with status %#04x", status)
-        if self.connected:
+        if self._entered:
             self.transport.order(commands.DEBUG_EXIT)
-        self.connected = False
+        self.connected = self._entered = False
 
     # Supply, reset line, speed
 

@@ -138,6 +138,24 @@ def test_one_without_permission_does_not_hide_the_other() -> None:
         open_probe("stlink", host)
 
 
+def test_a_serial_that_cannot_be_read_is_told() -> None:
+    (board,), host = boards("stlink-v2")
+    board.probe.permitted = False
+    with pytest.raises(NoProbeError, match=r"begins or ends with '066A'.*Connected: stlink .*denies access.*udev"):
+        open_probe("stlink:066A", host)
+
+
+def test_probes_that_share_a_serial_are_told_apart_by_their_place() -> None:
+    made = [open_board("sim:stm32f103c8,serial=0668FF") for _ in range(2)]
+    host = UsbHost(SimBackend(*(board.probe for board in made)), made[0].sleep)
+    with pytest.raises(UserError, match="1-2") as raised:
+        open_probe("stlink:0668FF", host)
+    assert "1-1" in str(raised.value)
+    made[1].stats.reset()
+    open_probe("stlink:1-2", host)
+    assert made[1].stats.bulk > 0
+
+
 @pytest.mark.parametrize(("product", "word"), [(0x3744, "mass storage"), (0x374D, "upgrade"), (0x3755, "upgrade")])
 def test_probes_that_cannot_be_used_say_why(product: int, word: str) -> None:
     host = UsbHost(ScriptedStLink(product))
