@@ -98,8 +98,8 @@ def compare_upload(address: int, expected: bytes, read: bytes) -> None:
     first = read[:WORD]
     advice = "Something else writes to the target's RAM, or there is less of it than this chip has: check --chip."
     if len(read) > WORD and read == first * (len(read) // WORD):
-        text += ", and every word reads as the first one does, so the link repeats an old answer"
-        advice = "The target's memory is not to blame: lower the wire's speed (--speed) and check the wiring."
+        text += ", and every word reads as the first one does, as from a link that repeats an old answer"
+        advice = "Before blaming the target's memory, lower the wire's speed (--speed) and check the wiring."
     raise VerifyError(
         f"Uploading the flash loader to 0x{address:08X}",
         text,

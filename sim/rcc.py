@@ -125,7 +125,7 @@ class Rcc(Peripheral):
         if name.endswith("RSTR") and value:
             raise Unmodelled(f"RCC: peripheral reset by {name} = 0x{value:08X}")
         self.registers[name] = value
-        if name == "AHBENR":
+        if name in ("AHBENR", "APB1ENR"):
             self.on_gates()
 
     def _write_cr(self, value: int) -> None:

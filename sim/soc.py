@@ -90,16 +90,20 @@ class Soc:
     def _gates_changed(self) -> None:
         for dma in self.dmas:
             dma.clock_changed()
+        self._freeze_watchdogs()
 
     def _watchdog_reset(self, cause: ResetCause) -> None:
         self.rcc.cause = cause
         self.machine.system_reset()
 
     def _freeze_watchdogs(self) -> None:
-        """Let the watchdogs stand still while the core is halted, where DBGMCU says so."""
+        """Let the watchdogs stand still while the core is halted, where DBGMCU says so, and WWDG without its clock.
+
+        On the F1 software may clear WWDGEN (RM0008 7.3.8); later families made it set-only.
+        """
         halted = self.machine.debug.halted
         self.iwdg.countdown.freeze(halted and self.dbgmcu.stops_iwdg)
-        self.wwdg.freeze(halted and self.dbgmcu.stops_wwdg)
+        self.wwdg.freeze((halted and self.dbgmcu.stops_wwdg) or not self.wwdg.clock_on())
 
     def expect_pin_reset(self) -> None:
         """Let the reset flags show the pin alone: the probe is about to pull NRST."""

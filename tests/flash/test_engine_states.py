@@ -1,0 +1,286 @@
+"""What firmware may have left behind: the load is exact, and everything is afterwards as it was before."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+from support.flash_bench import FLASH, Bench, blink, on_board, steps_without
+
+from haltpoint.arm.registers_core import SNAPSHOT, Regsel
+from haltpoint.flash.errors import LoaderError
+from haltpoint.probes.access import Batch
+
+KEYR, SR, CR = 0x4002_2004, 0x4002_200C, 0x4002_2010
+KEY1, KEY2 = 0x4567_0123, 0xCDEF_89AB
+PG, PER, STRT, LOCK, PGERR = 0x01, 0x02, 0x40, 0x80, 0x04
+RCC_CR, RCC_CFGR, RCC_AHBENR, RCC_APB1ENR = 0x4002_1000, 0x4002_1004, 0x4002_1014, 0x4002_101C
+SYST_CSR, SYST_RVR, SYST_CVR, VTOR, MPU_CTRL = 0xE000_E010, 0xE000_E014, 0xE000_E018, 0xE000_ED08, 0xE000_ED94
+DEMCR, FP_CTRL, DHCSR, DBGMCU_CR = 0xE000_EDFC, 0xE000_2000, 0xE000_EDF0, 0xE004_2004
+S_STICKY = 0x0300_0000  # cleared by reading
+KEPT = (CR, RCC_CR, RCC_CFGR, RCC_AHBENR, RCC_APB1ENR, SYST_CSR, SYST_RVR, VTOR, MPU_CTRL, DEMCR, FP_CTRL, DBGMCU_CR)
+
+BOARD = "sim:stm32f103c8"
+
+
+async def state(bench: Bench) -> dict[str, object]:
+    """Everything the engine promises to put back, as the target has it now."""
+    batch = Batch()
+    words = {f"0x{address:08X}": batch.read(address) for address in KEPT}
+    core = batch.read_core(*SNAPSHOT)
+    special = batch.read_core(Regsel.SPECIAL)
+    dhcsr = batch.read(DHCSR)
+    await bench.memory.run(batch)
+    return {
+        **{name: hex(slot.value & ~(STRT if name == f"0x{CR:08X}" else 0)) for name, slot in words.items()},
+        "core": [hex(value) for value in core.value],
+        "special": hex(special.value[0]),
+        "DHCSR": hex(dhcsr.value & ~S_STICKY),
+    }
+
+
+def noise(length: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(length)
+
+
+async def load_exactly(bench: Bench, length: int = 3000) -> None:
+    """Load noise over whatever is there; content, surroundings and state must be right."""
+    before, around = await state(bench), bench.board.read_flash(FLASH + 8192, 57344)
+    data = noise(length)
+    await bench.load(data)
+    assert bench.board.read_flash(FLASH, length) == data
+    assert bench.board.read_flash(FLASH + 8192, 57344) == around
+    assert await state(bench) == before
+    stop = bench.core.stop
+    assert stop is not None
+    assert [hex(stop.registers[regsel]) for regsel in SNAPSHOT] == before["core"]
+
+
+async def running(bench: Bench) -> None:
+    await bench.run_for(0.0213)
+
+
+async def in_handler(bench: Bench) -> None:
+    await bench.stop_in_systick()
+
+
+async def locked_up(bench: Bench) -> None:
+    bench.board.write_flash(FLASH, b"\xff" * 1024)
+    await bench.core.reset(halt=False)
+    await bench.core.poll()
+    await bench.core.halt()
+
+
+async def interrupts_pending(bench: Bench) -> None:
+    await bench.run_for(0.005)
+    await bench.poke((0xE000_E100, 0xFFFF_FFFF), (0xE000_E200, 0xFFFF_FFFF), (0xE000_ED04, 1 << 26 | 1 << 28))
+
+
+async def masks_set(bench: Bench) -> None:
+    await bench.core.write_register(Regsel.SPECIAL, 0x0001_4001)
+
+
+async def unprivileged_on_the_process_stack(bench: Bench) -> None:
+    await bench.core.write_register(Regsel.PSP, 0x2000_0400)
+    await bench.core.write_register(Regsel.SPECIAL, 0x0300_0000)
+
+
+async def in_an_it_block(bench: Bench) -> None:
+    await bench.core.write_register(Regsel.XPSR, 0x6500_0800)
+
+
+async def not_in_thumb_state(bench: Bench) -> None:
+    await bench.core.write_register(Regsel.XPSR, 0)
+
+
+async def vtor_in_ram(bench: Bench) -> None:
+    await bench.poke((VTOR, 0x2000_1000))
+
+
+async def a_page_erase_prepared(bench: Bench) -> None:
+    await bench.poke((KEYR, KEY1), (KEYR, KEY2), (CR, PER))
+
+
+async def programming_left_on(bench: Bench) -> None:
+    await bench.poke((KEYR, KEY1), (KEYR, KEY2), (CR, PG))
+
+
+async def stale_error_flags(bench: Bench) -> None:
+    bench.board.write_flash(FLASH + 0x100, b"\0\0")
+    await bench.poke((KEYR, KEY1), (KEYR, KEY2), (CR, PG))
+    await bench.memory.write(FLASH + 0x100, b"\x12\x34")
+    assert await bench.memory.read32(SR) & PGERR
+
+
+async def locked_with_programming_left_on(bench: Bench) -> None:
+    await stale_error_flags(bench)
+    await bench.poke((CR, PG | LOCK))
+
+
+async def an_erase_under_way(bench: Bench) -> None:
+    await bench.poke((KEYR, KEY1), (KEYR, KEY2), (CR, PER), (0x4002_2014, FLASH + 0x1400), (CR, PER | STRT))
+
+
+async def from_the_crystal_with_hsi_off(bench: Bench) -> None:
+    await bench.poke((RCC_CR, 1 << 16 | 1))
+    batch = Batch()
+    batch.poll(RCC_CR, 1 << 17, 1 << 17)
+    batch.write(RCC_CFGR, 1)
+    batch.poll(RCC_CFGR, 0xC, 4)
+    batch.write(RCC_CR, 1 << 16)
+    await bench.memory.run(batch)
+    assert not await bench.memory.read32(RCC_CR) & 3
+
+
+async def at_72_mhz(bench: Bench) -> None:
+    await bench.poke((0x4002_2000, 0x12), (RCC_CR, 1 << 16 | 1))
+    batch = Batch()
+    batch.poll(RCC_CR, 1 << 17, 1 << 17)
+    batch.write(RCC_CFGR, 1 << 16 | 7 << 18 | 4 << 8)
+    batch.write(RCC_CR, 1 << 24 | 1 << 16 | 1)
+    batch.poll(RCC_CR, 1 << 25, 1 << 25)
+    batch.write(RCC_CFGR, 1 << 16 | 7 << 18 | 4 << 8 | 2)
+    batch.poll(RCC_CFGR, 0xC, 8)
+    await bench.memory.run(batch)
+
+
+async def at_a_crawl(bench: Bench) -> None:
+    await bench.poke((RCC_CFGR, 0xF0))
+
+
+async def an_independent_watchdog(bench: Bench) -> None:
+    """RM0008 19: LSI / 4, 400 counts: 40 ms, two page erases."""
+    await bench.poke((0x4000_3000, 0x5555), (0x4000_3004, 0), (0x4000_3008, 400), (0x4000_3000, 0xCCCC))
+
+
+async def a_window_watchdog(bench: Bench) -> None:
+    """RM0008 20: PCLK1 / 4096 / 1, 64 counts: 33 ms."""
+    await bench.poke((RCC_APB1ENR, 1 << 11), (0x4000_2C04, 0x7F), (0x4000_2C00, 0xFF))
+
+
+async def dma_into_ram(bench: Bench) -> None:
+    """A circular transfer from RAM to where the loader will be, half a million items a second."""
+    await bench.poke((RCC_AHBENR, 0x15))
+    bench.board.soc.dmas[0].request(1, 500_000)
+    await bench.poke((0x4002_000C, 2000), (0x4002_0010, 0x2000_0000), (0x4002_0014, 0x2000_0000), (0x4002_0008, 0xAA1))
+
+
+async def a_watchpoint_on_the_loader(bench: Bench) -> None:
+    await bench.poke((0xE000_1020, 0x2000_01C4), (0xE000_1024, 5), (0xE000_1028, 7))
+
+
+STATES: list[Callable[[Bench], Awaitable[None]]] = [
+    running,
+    in_handler,
+    locked_up,
+    interrupts_pending,
+    masks_set,
+    unprivileged_on_the_process_stack,
+    in_an_it_block,
+    not_in_thumb_state,
+    vtor_in_ram,
+    a_page_erase_prepared,
+    programming_left_on,
+    stale_error_flags,
+    locked_with_programming_left_on,
+    an_erase_under_way,
+    from_the_crystal_with_hsi_off,
+    at_72_mhz,
+    at_a_crawl,
+    an_independent_watchdog,
+    a_window_watchdog,
+    dma_into_ram,
+    a_watchpoint_on_the_loader,
+]
+
+
+@pytest.mark.parametrize("hostile", STATES, ids=lambda hostile: hostile.__name__)
+def test_hostile_state(hostile: Callable[[Bench], Awaitable[None]]) -> None:
+    async def body(bench: Bench) -> None:
+        for segment in blink().segments:
+            bench.board.write_flash(segment.address, segment.data)
+        await bench.core.reset(halt=True)
+        await bench.run_for(0.01)
+        await hostile(bench)
+        await load_exactly(bench)
+
+    on_board(BOARD, body)
+
+
+# What each step is there for: without it, the state it is against breaks the load.
+NEEDED: list[tuple[Callable[[Bench], Awaitable[None]], tuple[str, ...]]] = [
+    (dma_into_ram, ("RCC_AHBENR",)),
+    (a_window_watchdog, ("RCC_APB1ENR",)),
+    (from_the_crystal_with_hsi_off, ("RCC_CR", "RCC_CFGR")),
+    (a_watchpoint_on_the_loader, ("DEMCR",)),
+    (running, ("DHCSR", "PRIMASK", "SYST_CSR", "VTOR")),
+]
+
+
+@pytest.mark.parametrize(("hostile", "missing"), NEEDED, ids=[missing[0] for _, missing in NEEDED])
+def test_without_its_step_the_state_breaks_the_load(
+    hostile: Callable[[Bench], Awaitable[None]], missing: tuple[str, ...]
+) -> None:
+    async def body(bench: Bench) -> None:
+        for segment in blink().segments:
+            bench.board.write_flash(segment.address, segment.data)
+        await bench.core.reset(halt=True)
+        await bench.run_for(0.01)
+        await hostile(bench)
+        with pytest.raises(Exception, match="failed") as caught:
+            await bench.load(noise(3000), steps=steps_without(bench.chip, *missing))
+        print(caught.value)
+
+    on_board(BOARD, body)
+
+
+def test_the_firmware_is_loaded_over_itself_fifty_times() -> None:
+    """From four states in turn, no erase in between, each verified."""
+
+    async def body(bench: Bench) -> None:
+        image = blink()
+        await bench.load_image(image)
+        chance = random.Random(2021)
+        for turn in range(50):
+            await bench.core.reset(halt=True)
+            if turn % 4 != 3:
+                await bench.run_for(chance.uniform(0.001, 0.03))
+            if turn % 4 == 1:
+                await bench.stop_in_systick()
+            if turn % 4 == 2:
+                await locked_up(bench)
+            before = await state(bench)
+            await bench.load_image(image)
+            assert bench.holds(image), f"load {turn}"
+            assert await state(bench) == before, f"load {turn}"
+        await bench.core.reset(halt=True)
+        await bench.run_for(0.05)
+        assert bench.core.stop is not None
+        assert FLASH <= bench.core.stop.pc < FLASH + 2048
+
+    on_board(BOARD, body)
+
+
+def test_without_masking_the_old_disease_shows() -> None:
+    """The st-flash report: stops by vector catch, PC FFFFFFFE or in the handler that is still erased."""
+
+    async def body(bench: Bench) -> None:
+        image = blink()
+        unmasked = steps_without(bench.chip, "DHCSR", "PRIMASK", "SYST_CSR", "VTOR")
+        places = []
+        for turn in range(8):
+            for segment in image.segments:
+                bench.board.write_flash(segment.address, segment.data)
+            await bench.core.reset(halt=True)
+            await bench.run_for(0.0101 + 0.0001 * turn)
+            with pytest.raises(LoaderError) as caught:
+                await bench.load_image(image, steps=unmasked)
+            assert "faulted" in str(caught.value)
+            places.append(caught.value.pc)
+        print([hex(pc or 0) for pc in places])
+        erased_or_handler = [pc == 0xFFFF_FFFE or FLASH <= (pc or 0) < FLASH + 2048 for pc in places]
+        assert all(erased_or_handler)
+        assert 0xFFFF_FFFE in places
+
+    on_board(BOARD, body)
