@@ -10,8 +10,8 @@ caused it, not after the moment the host looked.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
-from fractions import Fraction
 
 __all__ = ["PS_PER_SECOND", "CoreClock", "Event", "VirtualClock"]
 
@@ -119,25 +119,27 @@ class CoreClock:
 
     def __init__(self, hz: int) -> None:
         self.hz = hz
-        self._origin = Fraction(0)
         self._first = 0
+        self._origin = 0  # picoseconds times _scale: exact whatever the frequencies were
+        self._scale = 1
 
     def set_frequency(self, hz: int, cycle: int) -> None:
         """Let cycles from ``cycle`` on last ``1/hz`` seconds."""
         if hz <= 0:
             raise ValueError(f"a core clock of {hz} Hz is not a clock")
-        self._origin += Fraction((cycle - self._first) * PS_PER_SECOND, self.hz)
+        origin = self._origin * self.hz + (cycle - self._first) * PS_PER_SECOND * self._scale
+        scale = self._scale * self.hz
+        common = math.gcd(origin, scale)
+        self._origin, self._scale = origin // common, scale // common
         self._first = cycle
         self.hz = hz
 
     def time_of(self, cycle: int) -> int:
         """Picosecond at which ``cycle`` begins, rounded down."""
-        origin = self._origin
-        return (origin.numerator * self.hz + (cycle - self._first) * PS_PER_SECOND * origin.denominator) // (
-            origin.denominator * self.hz
-        )
+        scale = self._scale
+        return (self._origin * self.hz + (cycle - self._first) * PS_PER_SECOND * scale) // (scale * self.hz)
 
     def cycle_at(self, ps: int) -> int:
         """Return the first cycle that begins at or after ``ps``."""
-        span = (ps - self._origin) * self.hz
-        return self._first - int(-span // PS_PER_SECOND) if span > 0 else self._first
+        span = (ps * self._scale - self._origin) * self.hz
+        return self._first - (-span // (PS_PER_SECOND * self._scale)) if span > 0 else self._first

@@ -98,6 +98,7 @@ class Debug:
     def power_on(self) -> None:
         """Power-on reset."""
         self.control = DHCSR(0)
+        self.masks_interrupts = False  # C_DEBUGEN and C_MASKINTS: PendSV, SysTick and interrupts are held back
         self.demcr = DEMCR(0)
         self.dfsr = DFSR(0)
         self.dcrdr = 0
@@ -112,12 +113,6 @@ class Debug:
     def enabled(self) -> bool:
         """C_DEBUGEN."""
         return bool(self.control & DHCSR.C_DEBUGEN)
-
-    @property
-    def masks_interrupts(self) -> bool:
-        """True when PendSV, SysTick and external interrupts are held back by the debugger."""
-        both = DHCSR.C_DEBUGEN | DHCSR.C_MASKINTS
-        return self.control & both == both
 
     @property
     def tracing(self) -> bool:
@@ -236,6 +231,7 @@ class Debug:
         new = DHCSR(value) & _CONTROL_BITS
         if not new & DHCSR.C_DEBUGEN:
             self.control = DHCSR(0)
+            self.masks_interrupts = False
             self.halt_requested = False
             if self.halted:
                 self._leave()
@@ -244,6 +240,7 @@ class Debug:
         if not may_mask:  # C_MASKINTS changes only while C_HALT is 1 before and in the write (C1.6.2)
             new = new & ~DHCSR.C_MASKINTS | old & DHCSR.C_MASKINTS
         self.control = new
+        self.masks_interrupts = bool(new & DHCSR.C_MASKINTS)
         self._act(new)
 
     def _act(self, control: DHCSR) -> None:

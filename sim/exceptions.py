@@ -201,7 +201,6 @@ class Exceptions:
         self.active &= ~(1 << number)
         if number != Number.NMI:
             registers[FAULTMASK] = 0
-        core.engine.write_registers(registers)
         following = self.candidate()
         core.event_register = True
         if following and self.group(following) < self._priority_after(registers):

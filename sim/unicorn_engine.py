@@ -78,6 +78,7 @@ _ERROR_EXITS = {
     uc.UC_ERR_FETCH_PROT: Exit.FETCH_FAULT,
     uc.UC_ERR_INSN_INVALID: Exit.UNDEFINED,
 }
+_REMOVE_CACHE = uc.UC_CTL_IO_WRITE << 30 | 2 << 26 | uc.UC_CTL_TB_REMOVE_CACHE
 _NOT_RETIRED = {
     Exit.BKPT,
     Exit.BREAK,
@@ -234,7 +235,8 @@ class UnicornEngine:
     def invalidate(self, address: int, length: int) -> None:
         """See CpuEngine."""
         if length:
-            self._uc.ctl_remove_cache(address, address + length)
+            bounds = ctypes.c_uint64(address), ctypes.c_uint64(address + length)
+            uclib.uc_ctl(self._handle, _REMOVE_CACHE, *bounds)
 
     # --- running
 
