@@ -63,19 +63,19 @@ def gdb_path() -> str:
     return path
 
 
+def gdb_command(port: int, *commands: str, elf: Path | None = BLINK, connect: bool = True) -> list[str]:
+    """The command line of a GDB that connects and carries out ``commands``, each echoed as "+ command"."""
+    first = [f"target extended-remote localhost:{port}"] if connect else []
+    line = [gdb_path(), "-nx", "-q", "-ex", "set pagination off", "-ex", "set confirm off"]
+    for command in [*first, *commands]:
+        line += ["-ex", f"echo + {command}\\n", "-ex", command]
+    return [*line, *([str(elf)] if elf else [])]
+
+
 def run_gdb(port: int, commands: Sequence[str], elf: Path | None = BLINK, *, connect: bool = True) -> str:
-    """Run the commands in one GDB session and return all it printed; each command is echoed as "+ command"."""
-    script = [f"target extended-remote localhost:{port}"] if connect else []
-    arguments = ["-nx", "-q", "-batch", "-ex", "set pagination off", "-ex", "set confirm off"]
-    for command in [*script, *commands]:
-        arguments += ["-ex", f"echo + {command}\\n", "-ex", command]
-    run = subprocess.run(
-        [gdb_path(), *arguments, *([str(elf)] if elf else [])],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    """Run the commands in one GDB session and return all it printed."""
+    line = gdb_command(port, *commands, elf=elf, connect=connect)
+    run = subprocess.run([*line, "-batch"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     return run.stdout + run.stderr
 
 

@@ -1,0 +1,210 @@
+"""What a user does at a GDB prompt, with a real GDB and the blink firmware on a simulated board."""
+
+import re
+import signal
+import subprocess
+
+import pytest
+from support.real_gdb import BLINK, ROOT, gdb_command, run_gdb, run_haltpoint, serving
+
+BOARD = f"sim:stm32f103c8,firmware={BLINK}"
+SCRIPT = ROOT / "gdb_scripts" / "haltpoint.gdb"
+
+
+def values(transcript: str) -> list[int]:
+    """The values that `print` showed, in order."""
+    return [int(text, 0) for text in re.findall(r"^\$\d+ = (0x[0-9a-f]+|-?\d+)", transcript, re.MULTILINE)]
+
+
+def test_greeting_names_probe_voltage_chip_and_flash() -> None:
+    with serving(BOARD) as server:
+        probe, voltage, chip, flash = server.greeting.splitlines()[1:5]
+        assert re.fullmatch(r"Probe: ST-Link/V2-1, firmware V2J37M26, serial number [0-9A-F]{24}", probe)
+        assert voltage == "Target voltage: 3.25 V"
+        assert chip == "Chip: STM32F103x8, Cortex-M3 r1p1"
+        assert flash == "Flash: 64 KiB at 0x08000000"
+        assert server.greeting.splitlines()[-1] == f"Listening on port {server.port} for gdb connections"
+        assert server.stop() == (0, "SIGTERM: letting the target go\n")
+
+
+def test_detach_lets_the_firmware_run() -> None:
+    with serving(BOARD) as server:
+        before = values(run_gdb(server.port, ["print ticks", "detach"]))
+        after = values(run_gdb(server.port, ["print ticks", "detach"]))
+    assert after[0] > before[0]
+
+
+def test_a_dropped_connection_takes_its_breakpoints_along() -> None:
+    with serving(BOARD) as server:
+        first = run_gdb(server.port, ["break remember", "continue", "print rounds", "kill -9 0"])
+        assert "Breakpoint 1, remember" in first
+        gdb = subprocess.Popen(
+            gdb_command(server.port, "break scale", "continue", 'python print("stopped", flush=True)'),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert gdb.stdout is not None
+        while "stopped" not in gdb.stdout.readline():
+            pass
+        gdb.kill()
+        gdb.communicate()
+        second = run_gdb(server.port, ["print rounds", "tbreak wait_ms", "continue", "info registers pc"])
+    assert "Temporary breakpoint 1, wait_ms" in second, "the killed session's breakpoint at scale did not hit"
+
+
+def test_unmapped_memory_is_an_error_not_zeros() -> None:
+    with serving(BOARD) as server:
+        transcript = run_gdb(
+            server.port, ["set mem inaccessible-by-default off", "x/wx 0x30000000", "x/wx 0x20000000", "detach"]
+        )
+    assert "Cannot access memory at address 0x30000000" in transcript
+    assert re.search(r"0x20000000\b.*:\s+0x00000003", transcript), "and the session goes on"
+
+
+def test_a_second_client_is_refused_with_a_sentence() -> None:
+    with serving(BOARD) as server:
+        first = subprocess.Popen(
+            gdb_command(server.port, 'python print("connected", flush=True)'),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert first.stdout is not None
+        while "connected" not in first.stdout.readline():
+            pass
+        second = run_gdb(server.port, [])
+        first.send_signal(signal.SIGTERM)
+        first.communicate()
+        third = run_gdb(server.port, ["print factor", "detach"])
+    assert "Haltpoint serves one GDB at a time and another one is connected" in second
+    assert values(third) == [3]
+
+
+def test_software_breakpoints_in_flash_use_comparators() -> None:
+    # GDB itself asks for hardware breakpoints there, unless its user has told it that flash is RAM.
+    as_ram = ["print 0", "delete mem 1", "mem 0x08000000 0x08010000 rw"]
+    with serving(BOARD) as server:
+        transcript = run_gdb(
+            server.port, [*as_ram, "set breakpoint auto-hw off", "break remember", "continue", "continue"]
+        )
+    assert transcript.count("Breakpoint 1, remember") == 2
+
+
+def test_the_seventh_breakpoint_is_refused_with_the_number_there_is() -> None:
+    places = ["main", "scale", "remember", "wait_ms", "led_init", "systick_init", "SysTick_Handler"]
+    with serving(BOARD) as server:
+        transcript = run_gdb(server.port, [*(f"break {place}" for place in places), "continue", "monitor info"])
+        _, log = server.stop()
+    assert "Cannot insert hardware breakpoint" in transcript
+    sentence = "the core has 6 hardware breakpoints and all of them are in use"
+    assert sentence in log
+    assert sentence in transcript, "GDB 13 swallows the error's text; it comes with the next monitor command"
+
+
+def test_stepping_stays_out_of_the_interrupt_handler() -> None:
+    with serving(BOARD) as server:
+        # 300 instructions at 8 MHz pass in 40 us, but each step costs milliseconds of the board's time: SysTick is due
+        # at every one of them.
+        transcript = run_gdb(
+            server.port, ["break wait_ms", "continue", "delete", *["stepi 20"] * 15, "info symbol $pc"]
+        )
+    assert "SysTick_Handler" not in transcript
+    assert re.search(r"wait_ms( \+ \d+)? in section \.text", transcript)
+
+
+def test_a_fault_stops_with_its_explanation() -> None:
+    with serving(BOARD) as server:
+        transcript = run_gdb(
+            server.port,
+            ["set $pc = 0x0800f000", "continue", "monitor reset halt", "flushregs", "print $pc == Reset_Handler"],
+        )
+    assert re.search(r"Program received signal SIG(ILL|SEGV)", transcript)
+    assert "HardFault at pc 0x0800f000: the instruction is undefined: erased flash" in transcript
+    assert values(transcript)[-1] == 1
+
+
+def test_run_kill_and_start_keep_the_connection() -> None:
+    with serving(BOARD) as server:
+        transcript = run_gdb(
+            server.port,
+            [
+                "kill",
+                "start",
+                "print rounds",
+                "kill",
+                "break scale",
+                "run",
+                "print rounds",
+                "info breakpoints",
+                "detach",
+            ],
+        )
+    assert "Temporary breakpoint 1, main" in transcript
+    assert "Breakpoint 2, scale" in transcript
+    assert values(transcript) == [0, 0]
+
+
+def test_loading_over_itself_twice_is_fine() -> None:
+    with serving("sim:stm32f103rc") as server:
+        commands = [
+            "load",
+            "compare-sections",
+            "load",
+            "compare-sections",
+            "monitor reset halt",
+            "tbreak main",
+            "continue",
+        ]
+        transcript = run_gdb(server.port, commands)
+    assert transcript.count("matched.") == 4
+    assert "MIS-MATCHED" not in transcript
+    assert "Temporary breakpoint 1, main" in transcript
+
+
+@pytest.mark.parametrize(
+    ("option", "cure"),
+    [("wrp=0", "write-protected"), ("rdp=1", "readout protection")],
+)
+def test_protected_flash_is_named(option: str, cure: str) -> None:
+    with serving(f"sim:stm32f103c8,{option}") as server:
+        transcript = run_gdb(server.port, ["load", "monitor info"])
+        _, log = server.stop()
+    assert "matched" not in transcript
+    assert cure in log.lower()
+    assert cure in transcript.lower(), "the sentence reaches GDB's console with the next monitor command"
+
+
+def test_the_gdb_script() -> None:
+    with serving("sim:stm32f103c8") as server:
+        commands = [
+            f"source {SCRIPT}",
+            f"haltpoint connect localhost:{server.port}",
+            "haltpoint load",
+            "next",
+            "haltpoint restart",
+            "print rounds",
+            "haltpoint reset",
+            "print $pc == Reset_Handler",
+            "set $pc = 0x0800f000",
+            "continue",
+            "haltpoint faults",
+        ]
+        transcript = run_gdb(server.port, commands, connect=False)
+    assert transcript.count("main () at main.c") >= 2
+    assert values(transcript)[-2:] == [0, 1]
+    assert "UNDEFINSTR: undefined instruction" in transcript
+    assert "FORCED" in transcript
+
+
+def test_under_reset_stops_at_the_reset_vector() -> None:
+    with serving(BOARD, "--connect", "under-reset") as server:
+        transcript = run_gdb(server.port, ["print $pc == Reset_Handler", "print ticks"])
+    assert values(transcript)[0] == 1
+
+
+def test_port_in_use() -> None:
+    with serving(BOARD) as server:
+        run = run_haltpoint("serve", "--probe", BOARD, "--port", str(server.port))
+    assert run.returncode == 2
+    assert f"Listening on 127.0.0.1:{server.port} failed: another program uses that port." in run.stderr
