@@ -316,7 +316,7 @@ class Fpec(Peripheral):
         """Report whether the page at ``address`` refuses program and page erase now."""
         chip = self.chip
         page = (address - chip.flash_base) // chip.page
-        if self.options.read_protected and (self.host.debug_active() or page < 16 // chip.pages_per_protection_bit):
+        if self.options.read_protected and (self.host.debug_active() or page < chip.pages_per_protection_bit):
             return True  # PM0075 2.4.1
         return not self.options.write_protection >> min(page // chip.pages_per_protection_bit, 31) & 1
 

@@ -80,6 +80,7 @@ class Rcc(Peripheral):
         self.registers = dict.fromkeys(OFFSETS, 0)
         self._ready: dict[int, Event] = {}
         self._names = {offset: name for name, offset in OFFSETS.items()}
+        self.on_peripheral_reset: Callable[[str, int], None] = lambda _register, _bits: None
         self.on_gates: Callable[[], None] = lambda: None
 
     # --- resets
@@ -122,9 +123,9 @@ class Rcc(Peripheral):
         self._update()
 
     def _write_plain(self, name: str, value: int) -> None:
-        if name.endswith("RSTR") and value:
-            raise Unmodelled(f"RCC: peripheral reset by {name} = 0x{value:08X}")
         self.registers[name] = value
+        if name.endswith("RSTR"):
+            self.on_peripheral_reset(name.replace("RSTR", "ENR"), value)
         if name in ("AHBENR", "APB1ENR"):
             self.on_gates()
 

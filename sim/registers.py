@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from .bus import Peripheral, Unmodelled
 
@@ -25,6 +26,7 @@ class ApbPeripheral(Peripheral):
     """Word registers behind a bridge: narrow writes reach the register on all lanes (RM0008 3.1), narrow reads pick."""
 
     clock_on: Enabled = staticmethod(_always)
+    gate: tuple[str, int] | None = None  # its bit in an enable register of RCC, which is also its reset bit
 
     def read(self, offset: int, width: int) -> int:
         """See Peripheral; 0 without a clock."""
@@ -250,28 +252,30 @@ _PLACES = (
 )
 
 
-def register_files(ports: str, *, high_density: bool, enabled: Callable[[str, int], bool]) -> list[Peripheral]:
+def register_files(ports: str, *, high_density: bool, enabled: Callable[[str, int], bool]) -> list[ApbPeripheral]:
     """Return the plain peripherals of a chip. ``enabled(register, bit)`` looks into RCC."""
-
-    def gate(register: str, bit: int) -> Enabled:
-        return lambda: enabled(register, bit)
-
-    found: list[Peripheral] = [
-        RegisterFile("AFIO", 0x4001_0000, _AFIO, gate(_APB2, 0)),
+    found: list[ApbPeripheral] = [
         RegisterFile("EXTI", 0x4001_0400, _EXTI, _always),
-        RegisterFile("PWR", 0x4000_7000, _PWR, gate(_APB1, 28)),
-        RegisterFile("BKP", 0x4000_6C00, _BKP, gate(_APB1, 27)),
         RegisterFile("RTC", 0x4000_2800, {}, _always),
-        Crc(gate(_AHB, 6)),
     ]
+
+    def gated(register: str, bit: int, make: Callable[[Enabled], ApbPeripheral]) -> None:
+        one = make(lambda: enabled(register, bit))
+        one.gate = (register, bit)
+        found.append(one)
+
+    gated(_APB2, 0, lambda on: RegisterFile("AFIO", 0x4001_0000, _AFIO, on))
+    gated(_APB1, 28, lambda on: RegisterFile("PWR", 0x4000_7000, _PWR, on))
+    gated(_APB1, 27, lambda on: RegisterFile("BKP", 0x4000_6C00, _BKP, on))
+    gated(_AHB, 6, Crc)
     for index, letter in enumerate(ports):
-        found.append(Port(f"GPIO{letter}", 0x4001_0800 + 0x400 * index, gate(_APB2, 2 + index)))
+        gated(_APB2, 2 + index, partial(Port, f"GPIO{letter}", 0x4001_0800 + 0x400 * index))
     for name, base, register, bit, _ in _present(_TIMERS, high_density):
-        found.append(RegisterFile(name, base, _TIMER, gate(register, bit)))
+        gated(register, bit, partial(RegisterFile, name, base, _TIMER))
     for name, base, register, bit, _ in _present(_USARTS, high_density):
-        found.append(Usart(name, base, gate(register, bit)))
+        gated(register, bit, partial(Usart, name, base))
     for name, base, register, bit, _ in _present(_PLACES, high_density):
-        found.append(RegisterFile(name, base, {}, gate(register, bit)))
+        gated(register, bit, partial(RegisterFile, name, base, {}))
     return found
 
 

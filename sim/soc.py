@@ -49,8 +49,11 @@ class Soc:
         self._map_memories()
         for peripheral in (self.rcc, self.fpec, self.dbgmcu, self.iwdg, self.wwdg, *self.dmas):
             bus.add_peripheral(peripheral)
-        for plain in register_files(chip.ports, high_density=chip.dma2, enabled=self.rcc.enabled):
+        self.wwdg.gate = ("APB1ENR", 11)
+        self.plain = register_files(chip.ports, high_density=chip.dma2, enabled=self.rcc.enabled)
+        for plain in self.plain:
             bus.add_peripheral(plain)
+        self.rcc.on_peripheral_reset = self._reset_peripherals
         self.rcc.on_gates = self._gates_changed
         machine.on_reset(self._after_reset)
         machine.core.on_time_change(self._freeze_watchdogs)
@@ -86,6 +89,12 @@ class Soc:
             offset = address - SYSTEM_MEMORY
             content[offset : offset + len(data)] = data
         return bytes(content)
+
+    def _reset_peripherals(self, register: str, bits: int) -> None:
+        """Reset what the bits of APB1RSTR or APB2RSTR name; their order is that of the enable registers."""
+        for one in (self.wwdg, *self.plain):
+            if one.gate is not None and one.gate[0] == register and bits >> one.gate[1] & 1:
+                one.reset()
 
     def _gates_changed(self) -> None:
         for dma in self.dmas:

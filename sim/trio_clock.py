@@ -11,8 +11,7 @@ from .clock import PS_PER_SECOND, VirtualClock
 
 __all__ = ["BoardClock"]
 
-IDLE = 1e-9  # seconds; anything above 0 lets trio's wait_all_tasks_blocked() come first
-FOREVER = 3600.0  # seconds; nothing is due, only I/O can wake the program
+FOREVER = 3600.0  # seconds; nothing is due, only I/O or wait_all_tasks_blocked() can wake the program
 
 
 class BoardClock(trio.abc.Clock, trio.abc.Instrument):
@@ -41,10 +40,8 @@ class BoardClock(trio.abc.Clock, trio.abc.Instrument):
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Called when no task can run: poll once, then jump."""
-        if deadline == math.inf:
+        if deadline == math.inf or _idle_waiters():
             return FOREVER
-        if _idle_waiters():
-            return IDLE
         if not self._polled:
             self._polled = True
             return self.cushion

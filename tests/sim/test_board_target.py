@@ -199,6 +199,7 @@ def test_a_loader_polls_for_as_long_as_the_flash_takes() -> None:
 def test_a_loader_on_a_locked_flash_faults() -> None:
     client = entered()
     client.board.write_flash(FLASH, (0x2000_5000).to_bytes(4, "little") + (FLASH + 1).to_bytes(4, "little") * 15)
+    halt(client)
     client.write_register(DEMCR, 1 << 10 | 1)
     client.write_register(AIRCR, 0x05FA_0004)
     client.board.sleep(1e-3)

@@ -106,6 +106,23 @@ def test_wait_all_tasks_blocked_does_not_move_time(board: Board) -> None:
     trio.run(main, clock=board.trio_clock())
 
 
+def test_wait_all_tasks_blocked_with_a_cushion(board: Board) -> None:
+    async def main() -> None:
+        with trio.move_on_after(3600):
+            await trio.testing.wait_all_tasks_blocked(0.001)
+        assert trio.current_time() == 0
+
+    trio.run(main, clock=board.trio_clock())
+
+
+def test_a_cushion_gives_other_processes_time(board: Board) -> None:
+    async def main() -> None:
+        with trio.fail_after(1):
+            await trio.run_process(["true"])
+
+    trio.run(main, clock=board.trio_clock(cushion=1.0))
+
+
 def test_transfers_move_trios_time() -> None:
     client = entered()
 

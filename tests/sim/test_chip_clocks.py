@@ -128,6 +128,16 @@ def test_a_gated_peripheral_reads_zero_and_ignores_writes(board: Board) -> None:
     assert read(board, crh) == 0x1234_5678
 
 
+def test_a_peripheral_is_reset_by_its_bit(board: Board) -> None:
+    write(board, APB2ENR, 3 << 3)
+    for port in (0x4001_0C00, 0x4001_1000):
+        write(board, port + 0x0C, 0xFFFF)
+    write(board, 0x4002_100C, 1 << 4)
+    write(board, 0x4002_100C, 0)
+    assert read(board, 0x4001_0C0C) == 0xFFFF
+    assert read(board, 0x4001_100C) == 0
+
+
 def test_ports(board: Board) -> None:
     write(board, APB2ENR, 1 << 2)
     port = 0x4001_0800
@@ -174,3 +184,42 @@ def crc_bitwise(words: list[int]) -> int:
             carry = (crc >> 31) ^ (word >> bit & 1)
             crc = (crc << 1 & 0xFFFF_FFFF) ^ (0x04C1_1DB7 if carry else 0)
     return crc
+
+
+ISPR0 = 0xE000_E200
+
+
+def test_the_flash_interrupt(board: Board) -> None:
+    flash = 0x4002_2000
+    write(board, flash + 4, 0x4567_0123)
+    write(board, flash + 4, 0xCDEF_89AB)
+    write(board, flash + 0x10, 0x1400 | 1)
+    board.machine.ap_write(0x0800_0000, 0x1234, 2)
+    assert not read(board, ISPR0) & 1 << 4
+    board.sleep(1e-3)
+    assert read(board, ISPR0) & 1 << 4
+    write(board, 0xE000_E280, 1 << 4)
+    board.machine.ap_write(0x0800_0000, 0x1235, 2)  # PGERR
+    assert read(board, ISPR0) & 1 << 4
+
+
+def test_the_dma_interrupt(board: Board) -> None:
+    write(board, AHBENR, 0x15)
+    write(board, 0x4002_000C, 4)
+    write(board, 0x4002_0010, 0x2000_0000)
+    write(board, 0x4002_0014, 0x2000_0100)
+    write(board, 0x4002_0008, 0x4000 | 0x0A00 | 2 | 1)
+    board.sleep(1e-3)
+    assert read(board, ISPR0) & 1 << 11
+
+
+def test_the_early_wakeup_of_wwdg(board: Board) -> None:
+    write(board, APB1ENR, 1 << 11)
+    write(board, 0x4000_2C04, 0x7F | 1 << 9)
+    write(board, 0x4000_2C00, 0xFF)
+    tick = 4096 / 8e6
+    board.sleep(62.5 * tick)
+    assert not read(board, ISPR0) & 1
+    board.sleep(tick)
+    assert read(board, ISPR0) & 1
+    assert read(board, 0x4000_2C08) == 1
