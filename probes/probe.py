@@ -46,7 +46,11 @@ class Probe(Protocol):
         ...
 
     def connect(self) -> None:
-        """Enter the debug mode and power up the debug port. NRST is left as it is."""
+        """Enter the debug mode and power up the debug port. NRST is left as it is.
+
+        Called again, it recovers a target that lost power or a wire. Raises NoTargetError,
+        TargetPowerError (with the voltage measured), LinkError, ProbeError.
+        """
         ...
 
     def set_reset(self, asserted: bool) -> None:
@@ -61,5 +65,5 @@ class Probe(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave debug mode and release the USB interface. Never raises for a probe that is gone."""
+        """Leave debug mode, release NRST and the USB interface. Never raises for a probe that is gone."""
         ...

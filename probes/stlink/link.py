@@ -98,7 +98,7 @@ class Link:
 
     def leave_modes(self) -> None:
         """Leave whatever mode an earlier session, or power-up, left the probe in."""
-        self.connected = False
+        self.connected = self._entered = False
         leave = _LEAVE.get(self.mode())
         if leave is not None:
             self.transport.order(leave)
@@ -112,12 +112,7 @@ class Link:
         if self.mode() != Mode.DFU:
             self._require_supply()
         self.set_speed(self.speed_khz)
-        if self._reset_low:
-            # Before ENTER the probe may take the wrong pin or refuse; it is told again below.
-            self.transport.query(commands.drive_nrst(low=True))
         self._enter()
-        if self._reset_low:
-            self.checked(commands.drive_nrst(low=True), Attempt("Pulling NRST low"))
         mode = self.mode()
         if mode != Mode.DEBUG:
             advice = "Unplug the probe and plug it in again."
@@ -127,6 +122,9 @@ class Link:
 
     def _enter(self) -> None:
         """Switch the wire to SWD, connect and power up the debug port at the speed chosen."""
+        if self._reset_low:
+            # Before ENTER the probe may take the wrong pin or refuse; it is told again afterwards.
+            self.transport.query(commands.drive_nrst(low=True))
         status = self.transport.query(commands.ENTER_SWD)[0]
         if status == OTHER_MODE:
             self.transport.order(commands.DEBUG_EXIT)
@@ -134,6 +132,8 @@ class Link:
         if status != OK:
             raise self._with_supply(_connect_error(status))
         self._entered = True
+        if self._reset_low:
+            self.checked(commands.drive_nrst(low=True), Attempt("Pulling NRST low"))
 
     def disconnect(self) -> None:
         """Close the access port, let go of NRST and leave debug mode."""
@@ -164,14 +164,14 @@ class Link:
     def _require_supply(self) -> None:
         volts = self.voltage()
         if volts is not None and volts < LOWEST_VOLTAGE:
-            raise _no_supply(volts)
+            raise _no_supply(_CONNECTING, volts)
 
     def _with_supply(self, error: HaltpointError) -> HaltpointError:
         """The error, or the missing supply where that explains it."""
         if not isinstance(error, LinkError) or isinstance(error, TargetPowerError):
             return error
         volts = self.voltage()
-        return error if volts is None or volts >= LOWEST_VOLTAGE else _no_supply(volts)
+        return error if volts is None or volts >= LOWEST_VOLTAGE else _no_supply(error.attempt, volts)
 
     def failure(self, code: int, attempt: Attempt, fault_address: int | None = None) -> HaltpointError:
         """The error that a final status means, after what it needs has been done on the wire."""
@@ -244,9 +244,9 @@ class Patience:
         raise self._link.failure(code, attempt, fault_address)
 
 
-def _no_supply(volts: float) -> TargetPowerError:
+def _no_supply(attempt: Attempt | str, volts: float) -> TargetPowerError:
     return TargetPowerError(
-        str(_CONNECTING),
+        str(attempt),
         f"the probe measures {volts:.2f} V at the target",
         "Switch the target on, and check that its supply is wired to the probe's VTref pin.",
     )

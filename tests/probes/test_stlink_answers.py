@@ -373,6 +373,18 @@ def test_fault_on_old_firmware_enters_debug_mode_again() -> None:
     assert device.names() == ["f236", "f221", "f230"]
 
 
+def test_reset_stays_low_when_old_firmware_enters_again() -> None:
+    device = old_clone()
+    probe = opened(device)
+    probe.set_reset(asserted=True)
+    probe.connect()
+    device.commands.clear()
+    device.script(0x36, 0x01)
+    with pytest.raises(AccessFaultError):
+        probe.run([Read(0x5000_0000)])
+    assert device.names() == ["f236", "f221", "f23c", "f230", "f23c"]
+
+
 def test_before_j15_the_status_has_no_address() -> None:
     device, probe = connected(ScriptedStLink(0x3748, (2, 14, 4)))
     device.script(0x3B, 0x80, 0x01)
@@ -423,7 +435,7 @@ def test_lost_power_explains_a_lost_target() -> None:
     device, probe = connected()
     device.voltage = (1490, 30)
     device.script(0x36, 0x12)
-    with pytest.raises(TargetPowerError, match="V at the target"):
+    with pytest.raises(TargetPowerError, match=r"Reading 4 bytes at 0x00000000 failed: .*0\.05 V at the target"):
         probe.run([Read(0)])
     device.voltage = (1490, 2040)
     device.script(0x36, 0x12)
