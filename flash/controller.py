@@ -98,5 +98,5 @@ class FlashAccess:
             batch.poll(controller.status, family.busy, 0, BUSY_SECONDS)
             batch.write(controller.status, family.clear_status)
             batch.write(controller.control, control & ~family.start)
-        self._saved = {}
         await self._memory.run(batch)
+        self._saved = {}

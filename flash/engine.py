@@ -12,7 +12,7 @@ part of the time that programming takes; what a user has written there is kept b
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -22,7 +22,7 @@ from ..arm.memory import Memory
 from ..arm.registers_core import SNAPSHOT, XPSR, Regsel
 from ..arm.registers_debug import DBGKEY, DHCSR
 from ..probes.access import Batch
-from ..probes.errors import HaltpointError
+from ..probes.errors import HaltpointError, ProbeError
 from .chips import Chip
 from .controller import FlashAccess, explain_status
 from .diagnosis import ATTEMPT, compare_upload, explain_stop, look
@@ -101,7 +101,7 @@ class LoaderEngine:
         await visit.access.open()
         pieces = cut(plan, self._chip.family, self.layout.payload)
         await self._upload(pieces[:PREFILLED])
-        await self._start(masked=visit.sanitizer.masks_interrupts)
+        await self._start(masked=visit.sanitizer.masked)
         feeder = Feeder(self._memory, self.layout, pieces, min(PREFILLED, len(pieces)), lambda t: self._check(visit, t))
         outcome = await feeder.run()
         await self._require_end(visit, outcome, plan)
@@ -213,11 +213,17 @@ class LoaderEngine:
         )
 
     async def _leave(self, visit: Visit) -> None:
-        """Put back flash control, the sanitised registers in reverse order, and the core registers that differ."""
+        """Put back flash control, the core registers that differ, the sanitised registers in reverse order.
+
+        What fails is tried once more, and does not keep the rest from being put back; the first error is raised.
+        """
+        parts: list[Callable[[], Awaitable[None]]] = []
         if not visit.was_reset:
-            await visit.access.close()
-            await self._restore_registers(visit.registers)
-        await visit.sanitizer.restore(after_reset=visit.was_reset)
+            parts = [visit.access.close, lambda: self._restore_registers(visit.registers)]
+        parts.append(lambda: visit.sanitizer.restore(after_reset=visit.was_reset))
+        errors = [error for part in parts if (error := await _attempt_twice(part))]
+        if errors:
+            raise errors[0]
 
     async def _restore_registers(self, saved: dict[int, int]) -> None:
         now = await self._read_registers()
@@ -230,9 +236,7 @@ class LoaderEngine:
     async def _leave_after_failure(self, visit: Visit) -> None:
         """Halt and undo what can be undone; what fails here goes to the log, because the first failure is raised."""
         batch = Batch()
-        batch.write(
-            DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_HALT=1, C_MASKINTS=visit.sanitizer.masks_interrupts)
-        )
+        batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_HALT=1, C_MASKINTS=visit.sanitizer.masked))
         batch.poll(DHCSR.address, DHCSR.S_HALT.mask, DHCSR.S_HALT.mask, HALT_SECONDS)
         try:
             await self._memory.run(batch)
@@ -242,3 +246,16 @@ class LoaderEngine:
             await self._leave(visit)
         except HaltpointError as error:
             log.warning("putting the target back: %s", error)
+
+
+async def _attempt_twice(part: Callable[[], Awaitable[None]]) -> HaltpointError | None:
+    """The error of the second attempt; a probe that is gone is not asked again."""
+    for last in (False, True):
+        try:
+            await part()
+        except HaltpointError as error:
+            if last or isinstance(error, ProbeError):
+                return error
+        else:
+            return None
+    return None

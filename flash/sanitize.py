@@ -116,9 +116,9 @@ class Sanitizer:
         self._saved: dict[Step, int] = {}
 
     @property
-    def masks_interrupts(self) -> bool:
-        """Whether the table sets C_MASKINTS, which the write that starts the loader must then keep."""
-        return any(step.address == DHCSR.address and step.set & DHCSR.C_MASKINTS.mask for step in self.steps)
+    def masked(self) -> bool:
+        """Whether C_MASKINTS has been set, so that writes that start or halt the core must keep it."""
+        return any(step.address == DHCSR.address and step.set & DHCSR.C_MASKINTS.mask for step in self._saved)
 
     async def apply(self) -> None:
         """Save all registers in one batch, then change them in the next."""

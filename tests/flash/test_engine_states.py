@@ -150,8 +150,10 @@ async def at_a_crawl(bench: Bench) -> None:
 
 
 async def an_independent_watchdog(bench: Bench) -> None:
-    """RM0008 19: LSI / 4, 400 counts: 40 ms, two page erases."""
-    await bench.poke((0x4000_3000, 0x5555), (0x4000_3004, 0), (0x4000_3008, 400), (0x4000_3000, 0xCCCC))
+    """RM0008 19: LSI / 4, 400 counts: 40 ms, two page erases. The start alone counts from FFF."""
+    await bench.poke(
+        (0x4000_3000, 0x5555), (0x4000_3004, 0), (0x4000_3008, 400), (0x4000_3000, 0xCCCC), (0x4000_3000, 0xAAAA)
+    )
 
 
 async def a_window_watchdog(bench: Bench) -> None:
