@@ -1,7 +1,7 @@
-"""The command line: ``haltpoint serve``, ``haltpoint list``, ``haltpoint --version``.
+"""The command line: ``haltpoint serve``, ``haltpoint load``, ``haltpoint list``, ``haltpoint --version``.
 
 Exit status: 0 after an orderly end (also by SIGINT or SIGTERM), 2 when what was asked for cannot be (usage,
-selector, chip name, port), 1 when probe, link or target failed. An error is one sentence on stderr.
+selector, chip name, port, file), 1 when probe, link or target failed. An error is one sentence on stderr.
 
 Imports stand inside the functions that need them: ``--version`` loads neither trio nor USB, ``serve`` loads no
 simulator for a real probe. This is the only module that knows of the simulator.
@@ -16,6 +16,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..arm.memory import Executor
     from ..probes.probe import Probe
+    from .board import BoardTarget
 
 __all__ = ["main"]
 
@@ -45,11 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if options.verbose else logging.INFO,
         format="%(name)s: %(message)s" if options.verbose else "%(message)s",
     )
-    from ..probes.errors import HaltpointError, UserError
+    from ..probes.errors import HaltpointError, ImageError, UserError
 
     try:
         status: int = options.command(options)
-    except UserError as error:
+    except (UserError, ImageError) as error:
         return _complain(str(error), EXIT_USER)
     except HaltpointError as error:
         return _complain(str(error), EXIT_FAILED)
@@ -76,28 +78,39 @@ def _parser() -> Parser:
 
     serve = commands.add_parser("serve", help="wait for GDB and debug the target behind a probe")
     serve.set_defaults(command=_serve)
-    serve.add_argument(
+    _add_target_options(serve)
+    serve.add_argument("--port", type=_port, default=3333, help="TCP port for GDB, 0 for any free one (default: 3333)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+
+    load = commands.add_parser("load", help="program a file, verify it and reset the target into it")
+    load.set_defaults(command=_load)
+    _add_target_options(load)
+    load.add_argument("--address", type=_address, help="where a raw binary belongs, for example 0x08000000")
+    load.add_argument("file", type=Path, metavar="FILE", help="ELF, Intel HEX, or a raw binary with --address")
+
+    listing = commands.add_parser("list", help="show the probes that are connected")
+    listing.set_defaults(command=_list)
+    for command in (serve, load, listing):
+        command.add_argument("-v", "--verbose", action="store_true", help="log every packet and decision")
+    return parser
+
+
+def _add_target_options(command: argparse.ArgumentParser) -> None:
+    """How the target is reached."""
+    command.add_argument(
         "--probe",
         default="stlink",
         metavar="SELECTOR",
         help="stlink (the only one connected), stlink:SERIAL, or a simulated board such as sim:stm32f103c8",
     )
-    serve.add_argument("--chip", default="", metavar="NAME", help="part number; left out, the chip is identified")
-    serve.add_argument("--port", type=_port, default=3333, help="TCP port for GDB, 0 for any free one (default: 3333)")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    serve.add_argument("--speed", type=_khz, metavar="KHZ", help="highest wire clock to use")
-    serve.add_argument(
+    command.add_argument("--chip", default="", metavar="NAME", help="part number; left out, the chip is identified")
+    command.add_argument("--speed", type=_khz, metavar="KHZ", help="highest wire clock to use")
+    command.add_argument(
         "--connect",
         choices=("halt", "attach", "under-reset"),
         default="halt",
-        help="what a client's connecting does to the program: stop it, let it run until GDB asks, or reset it",
+        help="what connecting does to the program: stop it, let it run until that is needed, or reset it",
     )
-
-    listing = commands.add_parser("list", help="show the probes that are connected")
-    listing.set_defaults(command=_list)
-    for command in (serve, listing):
-        command.add_argument("-v", "--verbose", action="store_true", help="log every packet and decision")
-    return parser
 
 
 def _port(text: str) -> int:
@@ -105,6 +118,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _address(text: str) -> int:
+    address = int(text, 0)
+    if not 0 <= address < 1 << 32:
+        raise argparse.ArgumentTypeError("an address has 32 bits")
+    return address
 
 
 def _khz(text: str) -> int:
@@ -155,26 +175,31 @@ def _simulated(selector: str) -> Access:
     return Access(lambda: open_probe("stlink", host), InlineExecutor(), board.trio_clock())
 
 
-def _serve(options: argparse.Namespace) -> int:
-    import trio
-
+def _board(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Clock | None]:
+    """The target the options speak of, not opened yet, and the clock to run under; raises UserError."""
     from ..arm.core import ConnectMode
     from ..flash.chips import chip_named
     from .board import BoardOptions, BoardTarget
-    from .listen import bind, serve
 
     if options.chip:
         chip_named(options.chip)  # a name that cannot be is the user's error, before any hardware is touched
-    simulated = options.probe.startswith(SIM_PREFIX)
-    access = _simulated(options.probe) if simulated else _real(options.probe)
+    access = _simulated(options.probe) if options.probe.startswith(SIM_PREFIX) else _real(options.probe)
     settings = BoardOptions(options.chip, options.speed, ConnectMode(options.connect))
+    return BoardTarget(access.open_probe, access.executor, settings), access.clock
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import trio
+
+    from .listen import bind, serve
+
+    board, clock = _board(options)
 
     def ready(port: int) -> None:
         print(f"Listening on port {port} for gdb connections", flush=True)
 
     async def run() -> None:
         listener = bind(options.host, options.port)
-        board = BoardTarget(access.open_probe, access.executor, settings)
         async with listener:
             try:
                 print(f"Haltpoint {__version__}")
@@ -184,7 +209,28 @@ def _serve(options: argparse.Namespace) -> int:
             finally:
                 await board.close()
 
-    trio.run(run, clock=access.clock)
+    trio.run(run, clock=clock)
+    return 0
+
+
+def _load(options: argparse.Namespace) -> int:
+    import trio
+
+    from ..flash.image import load_image
+    from .load import load
+
+    image = load_image(options.file, options.address)
+    board, clock = _board(options)
+
+    async def run() -> None:
+        try:
+            for fact in await board.open():
+                print(fact)
+            print(await load(board, image))
+        finally:
+            await board.close()
+
+    trio.run(run, clock=clock)
     return 0
 
 
