@@ -11,25 +11,35 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from .clock import VirtualClock
+from .descriptors import BULK, INTERRUPT, Configuration, DeviceDescriptor, Endpoint, Interface
 from .errors import SimulationError
 
 __all__ = [
+    "BULK",
+    "INTERRUPT",
+    "UNTIMED",
     "Configuration",
     "DeviceDescriptor",
     "Endpoint",
     "Interface",
+    "PendingIn",
     "Setup",
     "UsbCosts",
     "UsbDevice",
     "UsbFailure",
+    "UsbReason",
     "UsbStats",
 ]
 
 US = 1_000_000
 MS = 1_000_000_000
 
+GET_STATUS, CLEAR_FEATURE, SET_FEATURE = 0, 1, 3  # USB 2.0 table 9-4
+GET_DESCRIPTOR, GET_CONFIGURATION, SET_CONFIGURATION, GET_INTERFACE, SET_INTERFACE = 6, 8, 9, 10, 11
+ENDPOINT_HALT = 0  # table 9-6
 IN = 0x80
-BULK, INTERRUPT = 2, 3
+UNTIMED = -1
+"""A timeout, in milliseconds, that is the business of whoever carries the transfer."""
 
 
 class UsbReason(Enum):
@@ -51,74 +61,6 @@ class UsbFailure(Exception):  # noqa: N818 - a transfer's outcome, not a program
     def __init__(self, reason: UsbReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """An endpoint descriptor (USB 2.0 table 9-13)."""
-
-    address: int
-    packet: int
-    kind: int = BULK
-    interval: int = 0
-
-    def encode(self) -> bytes:
-        """Return the descriptor's 7 bytes."""
-        return bytes([7, 5, self.address, self.kind, *self.packet.to_bytes(2, "little"), self.interval])
-
-
-@dataclass(frozen=True)
-class Interface:
-    """An interface descriptor (USB 2.0 table 9-12) with its endpoints; ``before`` and ``extra`` are raw descriptors."""
-
-    number: int
-    code: tuple[int, int, int]
-    name: int
-    endpoints: tuple[Endpoint, ...]
-    before: bytes = b""
-    extra: bytes = b""
-    kernel_driver: bool = False  # Linux binds one of its own drivers to such an interface
-
-    def encode(self) -> bytes:
-        """Return the descriptor and all that belongs to it."""
-        head = bytes([9, 4, self.number, 0, len(self.endpoints), *self.code, self.name])
-        return self.before + head + self.extra + b"".join(endpoint.encode() for endpoint in self.endpoints)
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """A configuration descriptor (USB 2.0 table 9-10) with its interfaces."""
-
-    interfaces: tuple[Interface, ...]
-    name: int = 0
-    attributes: int = 0x80
-    milliamps: int = 100
-    value: int = 1
-
-    def encode(self) -> bytes:
-        """Return the whole configuration, as GET_DESCRIPTOR gives it."""
-        body = b"".join(interface.encode() for interface in self.interfaces)
-        total = (9 + len(body)).to_bytes(2, "little")
-        counts = [len(self.interfaces), self.value, self.name, self.attributes, self.milliamps // 2]
-        return bytes([9, 2, *total, *counts]) + body
-
-
-@dataclass(frozen=True)
-class DeviceDescriptor:
-    """A device descriptor (USB 2.0 table 9-8), its configuration and raw string descriptors by index."""
-
-    vendor: int
-    product: int
-    code: tuple[int, int, int]
-    version: int
-    configuration: Configuration
-    strings: dict[int, bytes]
-    high_speed: bool = False
-
-    def encode(self) -> bytes:
-        """Return the descriptor's 18 bytes."""
-        ids = b"".join(number.to_bytes(2, "little") for number in (self.vendor, self.product, self.version))
-        return bytes([18, 1, 0x00, 0x02, *self.code, 64]) + ids + bytes([1, 2, 3, 1])
 
 
 @dataclass
@@ -169,6 +111,20 @@ class _Pipe:
     halted: bool = False
 
 
+class PendingIn:
+    """An IN transfer under way. Its carrier polls it after everything that may have brought data."""
+
+    def __init__(self, device: UsbDevice, pipe: _Pipe, length: int) -> None:
+        self._device = device
+        self._pipe = pipe
+        self._length = length
+        self._data = bytearray()
+
+    def poll(self) -> bytes | None:
+        """Return the data when the transfer is complete, None before. Raises UsbFailure: STALL, OVERFLOW or GONE."""
+        return self._device.poll_in(self._pipe, self._data, self._length)
+
+
 class UsbDevice:
     """A device on the bus. Subclasses override :meth:`on_out` and, for class or vendor requests, :meth:`on_control`."""
 
@@ -182,6 +138,7 @@ class UsbDevice:
         self.address = 1  # a re-plugged device gets a new one
         self.before_bulk: Callable[[int], None] = lambda _endpoint: None
         self.shorten: Callable[[bytes], bytes] = lambda packet: packet
+        self.on_unplug: Callable[[], None] = lambda: None
         self._pipes: dict[int, _Pipe] = {}
         self._open_pipes()
 
@@ -239,21 +196,45 @@ class UsbDevice:
         pipe = self._begin(endpoint, timeout_ms)
         self.stats.bulk_in += 1
         out = bytearray()
+        if not self._fill(pipe, out, length):
+            self._wait_in_vain(timeout_ms)
+        self._end_in(pipe, out)
+        if length and not out:
+            raise UsbFailure(UsbReason.TIMEOUT)
+        return bytes(out)
+
+    def submit_in(self, endpoint: int, length: int) -> PendingIn:
+        """Begin an IN transfer that waits for its data without a timeout; see PendingIn."""
+        pipe = self._begin(endpoint, UNTIMED)
+        self.stats.bulk_in += 1
+        return PendingIn(self, pipe, length)
+
+    def poll_in(self, pipe: _Pipe, out: bytearray, length: int) -> bytes | None:
+        """Let a PendingIn collect what has come."""
+        self._require_plugged()
+        if pipe.halted:
+            raise UsbFailure(UsbReason.STALL)
+        if not self._fill(pipe, out, length):
+            return None
+        self._end_in(pipe, out)
+        return bytes(out)
+
+    def _fill(self, pipe: _Pipe, out: bytearray, length: int) -> bool:
+        """Move packets from the pipe; True when the transfer is complete: ``length`` bytes or a short packet."""
         while len(out) < length:
             if not pipe.packets:
-                self._wait_in_vain(timeout_ms)
-                break
+                return False
             packet = self.shorten(pipe.packets.popleft())
             if len(packet) > length - len(out):
                 raise UsbFailure(UsbReason.OVERFLOW)
             out += packet
             if len(packet) < pipe.endpoint.packet:
                 break
+        return True
+
+    def _end_in(self, pipe: _Pipe, out: bytearray) -> None:
         self._spend(pipe, len(out))
         self.stats.bytes_in += len(out)
-        if length and not out:
-            raise UsbFailure(UsbReason.TIMEOUT)
-        return bytes(out)
 
     def control(self, setup: Setup) -> bytes:
         """Carry a control transfer; return what comes back."""
@@ -277,6 +258,7 @@ class UsbDevice:
     def unplug(self) -> None:
         """Pull the plug; every later transfer fails with GONE."""
         self.plugged = False
+        self.on_unplug()
 
     def plug(self) -> None:
         """Plug in again, as a device with a new address."""
@@ -305,7 +287,8 @@ class UsbDevice:
 
     def time_out(self) -> None:
         """Let the transfer under way time out."""
-        self._wait_in_vain(self._timeout_ms)
+        if self._timeout_ms != UNTIMED:
+            self._wait_in_vain(self._timeout_ms)
         raise UsbFailure(UsbReason.TIMEOUT)
 
     def _wait_in_vain(self, timeout_ms: int) -> None:
@@ -325,20 +308,32 @@ class UsbDevice:
 
     def _standard(self, setup: Setup) -> bytes:
         to_endpoint = setup.request_type & 0x1F == 2
-        if setup.request == 6:
+        configuration = self.descriptor.configuration
+        if setup.request == GET_DESCRIPTOR:
             return self._descriptor(setup.value >> 8, setup.value & 0xFF)
-        if setup.request == 8:
-            return bytes([self.descriptor.configuration.value])
-        if setup.request == 0:
-            return bytes([int(to_endpoint and self._pipe(setup.index).halted), 0])
-        if setup.request == 10:
+        if setup.request == GET_CONFIGURATION:
+            return bytes([configuration.value])
+        if setup.request == GET_STATUS:
+            return bytes([int(to_endpoint and self._addressed(setup).halted), 0])
+        if setup.request == GET_INTERFACE:
             return b"\0"
-        if setup.request == 1 and to_endpoint:
-            self._pipe(setup.index).halted = False
+        if setup.request in (CLEAR_FEATURE, SET_FEATURE) and to_endpoint and setup.value == ENDPOINT_HALT:
+            self._addressed(setup).halted = setup.request == SET_FEATURE
             return b""
-        if setup.request in (9, 11):
+        if setup.request == SET_CONFIGURATION and setup.value in (0, configuration.value):
+            return b""
+        if setup.request == SET_INTERFACE and not setup.value and setup.index < len(configuration.interfaces):
             return b""
         raise UsbFailure(UsbReason.STALL)
+
+    def _addressed(self, setup: Setup) -> _Pipe:
+        """Return the pipe that a request to an endpoint names; the control endpoint has none of its own."""
+        number = setup.index & 0x8F
+        if number in (0x00, 0x80):
+            return _Pipe(Endpoint(0, 64))
+        if number not in self._pipes:
+            raise UsbFailure(UsbReason.STALL)
+        return self._pipes[number]
 
     def _descriptor(self, kind: int, number: int) -> bytes:
         if kind == 1:
