@@ -155,15 +155,14 @@ def _simulated(selector: str) -> Access:
     from ..arm.memory import InlineExecutor
     from ..probes.discovery import UsbHost, open_probe
     from ..probes.errors import UserError
+    from ..sim.engine import EngineMissingError
+    from ..sim.errors import FirmwareError, SelectorError
 
     try:
         from ..sim.board import open_board
-        from ..sim.errors import FirmwareError, SelectorError
 
         board = open_board(selector)
-    except ModuleNotFoundError as error:
-        if error.name != "unicorn":
-            raise
+    except EngineMissingError as error:
         raise UserError(
             f"Opening the simulated board {selector}",
             "the CPU emulator Unicorn is not installed",

@@ -163,8 +163,9 @@ class Protocol:
         if found is None:
             self._input.clear()
             return False
+        ended = found.group() == b"#"  # read before the input moves beneath the match
         del self._input[: found.end()]
-        if found.group() == b"#":
+        if ended:
             self._state = State.CHECKSUM
         else:
             # A raw $ is never data: the frame before it was cut off and is being sent again.

@@ -279,8 +279,10 @@ class Session:
 
     async def _report(self, stop: Stop, *, interrupted: bool, say: bool) -> None:
         """A stop reply, and above it what there is to say; ``say`` when the console may be written to."""
+        explanation = await self._target.explain(stop)
+        if explanation:
+            log.info("%s", explanation)
         if say:
-            explanation = await self._target.explain(stop)
             if explanation:
                 self._client.say_later(explanation)
             await self._client.say_what_waits()

@@ -1,0 +1,25 @@
+"""Sessions over memory streams run on a clock that jumps; tests with sockets of their own need the wall's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+JUMPING = {Path(__file__).parent / "test_session.py"}
+
+
+def run(call: Callable[[], Awaitable[Any]], clock: object, instruments: Sequence[trio.abc.Instrument]) -> object:
+    del clock
+    return trio.run(call, clock=trio.testing.MockClock(autojump_threshold=0), instruments=instruments)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path in JUMPING and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.add_marker(pytest.mark.trio(run=run), append=False)
