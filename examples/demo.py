@@ -43,7 +43,7 @@ class Step:
 def session(port: int) -> list[Step]:
     """The session a user would have, step by step."""
     return [
-        Step(f"target extended-remote localhost:{port}", (r"Remote debugging using",)),
+        Step(f"target extended-remote 127.0.0.1:{port}", (r"Remote debugging using",)),
         Step(
             "load", (r"Loading section \.text, size 0x158 lma 0x8000000", r"Loading section \.data", r"Transfer rate")
         ),

@@ -14,12 +14,12 @@ define haltpoint connect
   if $argc > 0
     target extended-remote $arg0
   else
-    target extended-remote localhost:3333
+    target extended-remote 127.0.0.1:3333
   end
 end
 document haltpoint connect
 Connect to a Haltpoint server: haltpoint connect [HOST:PORT]
-Without an argument: localhost:3333.
+Without an argument: 127.0.0.1:3333, where `haltpoint serve` listens.
 end
 
 define haltpoint reset

@@ -65,7 +65,7 @@ def gdb_path() -> str:
 
 def gdb_command(port: int, *commands: str, elf: Path | None = BLINK, connect: bool = True) -> list[str]:
     """The command line of a GDB that connects and carries out ``commands``, each echoed as "+ command"."""
-    first = [f"target extended-remote localhost:{port}"] if connect else []
+    first = [f"target extended-remote 127.0.0.1:{port}"] if connect else []
     line = [gdb_path(), "-nx", "-q", "-ex", "set pagination off", "-ex", "set confirm off"]
     for command in [*first, *commands]:
         line += ["-ex", f"echo + {command}\\n", "-ex", command]
