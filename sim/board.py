@@ -10,7 +10,6 @@ from .bus import BusFault
 from .chips import ChipModel, chip_model
 from .clock import PS_PER_SECOND, VirtualClock
 from .errors import FirmwareError, SelectorError
-from .firmware import read_firmware
 from .knobs import FaultKnobs
 from .machine import Machine
 from .option_bytes import BASE as OPTION_BASE
@@ -53,6 +52,7 @@ class Board:
         self.wire.present = selector.target
         self.wire.nrst_wired = one.nrst == "wired"
         self.wire.raise_unmodelled = quirks.raise_unmodelled
+        self.soc.fpec.open_lock_refuses_keys = quirks.open_lock_refuses_keys
         probe = StLink(ProbeState(one, self.wire, self.faults, quirks))
         probe.before_bulk = self.faults.at_bulk
         self._connect_knobs(probe)
@@ -82,6 +82,8 @@ class Board:
         user = 0xFE if selector.iwdg_hardware else 0xFF
         bus.patch(OPTION_BASE, OptionBytes.factory(rdp=selector.rdp, user=user, write_protection=protection))
         if selector.firmware is not None:
+            from .firmware import read_firmware
+
             for address, data in read_firmware(selector.firmware, self.chip.flash_base):
                 self._check_range(address, len(data))
                 self.write_flash(address, data)

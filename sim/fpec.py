@@ -123,8 +123,9 @@ class FlashBankController:
         if self.busy:
             return
         if not self.control & LOCK:
-            self.keys.locked_out = True  # keys to an open lock count as wrong ones
-            self._set_control(CR_RESET)
+            if self.fpec.open_lock_refuses_keys:
+                self.keys.locked_out = True
+                self._set_control(CR_RESET)
         elif self.keys.offer(value):
             self._set_control(self.control & ~LOCK)
         elif self.keys.locked_out:
@@ -271,6 +272,9 @@ class Fpec(Peripheral):
         self.host = host
         self.banks = [FlashBankController(self, bank, chip.timing) for bank in chip.banks]
         self.option_keys = KeySequence()
+        # Keys to an open lock: some reports say they lock out until reset, but OpenOCD's "flash protect" sends them and
+        # works on real parts. Ignored unless switched on (quirk open-lock-refuses-keys).
+        self.open_lock_refuses_keys = False
         self.options = OptionBytes(self)
         self._writers: dict[int, Callable[[int], None]] = {0x00: self._write_acr, 0x08: self._write_option_key}
         for bank in self.banks:

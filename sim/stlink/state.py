@@ -66,6 +66,7 @@ class Quirks:
     - ``no_length_limits``: over-long transfers are carried out instead of answering 0x0A
     - ``pulse_works``: DRIVE_NRST 2 does reset the target
     - ``zero_length_answers``: a V3 ignores an empty data phase instead of stalling
+    - ``open_lock_refuses_keys`` (the chip's, see Fpec): flash keys written while the lock is open lock out until reset
     - ``raise_unmodelled``: debugger accesses to what is not modelled stop the program instead of answering FAULT
     """
 
@@ -76,6 +77,7 @@ class Quirks:
     no_length_limits: bool = False
     pulse_works: bool = False
     zero_length_answers: bool = False
+    open_lock_refuses_keys: bool = False
     raise_unmodelled: bool = False
 
     @classmethod

@@ -81,7 +81,14 @@ def test_a_wrong_key_is_a_bus_error_and_locks_out_until_reset(chip: Registers, k
     assert chip[CR] == 0
 
 
-def test_keys_to_an_open_lock_lock_out(chip: Registers) -> None:
+def test_keys_to_an_open_lock_are_ignored(chip: Registers) -> None:
+    chip.unlock()
+    chip.unlock()
+    assert chip[CR] == 0
+
+
+def test_keys_to_an_open_lock_can_be_made_to_lock_out() -> None:
+    chip = Registers(",quirks=open-lock-refuses-keys")
     chip.unlock()
     chip[KEYR] = KEY1
     assert chip[CR] == LOCK
