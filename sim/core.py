@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import struct
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from .bus import Bus, BusFault, Memory
-from .clock import CoreClock, VirtualClock
+from .bus import Bus, BusFault
+from .clock import VirtualClock
 from .debug import Debug, Halt
 from .engine import LR, MSP, PC, PSP, XPSR, Exit
 from .exceptions import Exceptions, Number
 from .faults import CFSR, HFSR, MAGIC_LOCKUP, Faults
 from .mpu import Mpu
 from .port import CorePort, Store
+from .timebase import Timebase
 from .unicorn_engine import UnicornEngine
 from .watch import CodeSites
 
@@ -24,18 +24,12 @@ _IT = 0x0600_FC00
 _OVERSHOOT = 64  # cycles an IT block and exception entries may carry the core past its limit
 
 
-class Core:
-    """One Cortex-M. Time is counted in cycles of its clock; one instruction takes one cycle.
-
-    ``cycle`` counts every cycle of the clock, also those the core sleeps, is halted or in reset; :attr:`ticks` leaves
-    the halted ones out and is what SysTick and CYCCNT count.
-    """
+class Core(Timebase):
+    """One Cortex-M. One instruction takes one cycle; exception entry and return take what a Cortex-M3's take."""
 
     def __init__(self, clock: VirtualClock, bus: Bus, model: str, hz: int, *, irqs: int, priority_bits: int) -> None:
-        self.clock = clock
+        super().__init__(clock, hz)
         self.bus = bus
-        self.clockwork = CoreClock(hz)
-        self.cycle = 0
         self.in_reset = True
         self.sleeping = False
         self.locked_up = False
@@ -54,9 +48,6 @@ class Core:
         self._waits_for_event = False
         self._slice_start = 0
         self._in_slice = False
-        self._halted_cycles = 0
-        self._halted_since: int | None = None
-        self._time_listeners: list[Callable[[], None]] = []
         self.port = CorePort(self)
         self.engine = UnicornEngine(model, self.port)
         self.exceptions = Exceptions(self, irqs, priority_bits)
@@ -88,50 +79,14 @@ class Core:
         return self._slice_start + self.engine.position() - 1 if self._in_slice else self.cycle
 
     @property
-    def ticks(self) -> int:
-        """Cycles the core was not halted: what SysTick and CYCCNT count."""
-        end = self.cycle_now if self._halted_since is None else self._halted_since
-        return end - self._halted_cycles
+    def in_slice(self) -> bool:
+        """True while the engine executes: registers and map must not be changed then."""
+        return self._in_slice
 
-    @property
-    def ticking(self) -> bool:
-        """False while halted."""
-        return self._halted_since is None
-
-    def cycle_of_tick(self, tick: int) -> int:
-        """Return the cycle at which :attr:`ticks` reaches ``tick`` if the core is not halted meanwhile."""
-        return tick + self._halted_cycles
-
-    def time_now(self) -> int:
-        """Picosecond of the current instruction."""
-        return self.clockwork.time_of(self.cycle_now)
-
-    def on_time_change(self, call: Callable[[], None]) -> None:
-        """Call when the relation of ticks to time changed: halt, resume, another frequency."""
-        self._time_listeners.append(call)
-
-    def set_frequency(self, hz: int) -> None:
-        """Let the core clock run at ``hz`` from the current cycle on."""
-        self.clockwork.set_frequency(hz, self.cycle_now)
-        self._time_changed()
-
-    def stop_ticking(self) -> None:
-        """Debug state entered: SysTick and CYCCNT stand still (DDI0403E C1.3.1, B3.3.1)."""
-        if self._halted_since is None:
-            self._halted_since = self.cycle
-            self._time_changed()
-
-    def go_on_ticking(self) -> None:
-        """Debug state left."""
-        if self._halted_since is not None:
-            self._halted_cycles += self.cycle - self._halted_since
-            self._halted_since = None
-            self._time_changed()
-
-    def _time_changed(self) -> None:
+    def time_changed(self) -> None:
+        """Tell who listens; the running slice was cut for the old relation."""
         self.stop_slice()
-        for call in self._time_listeners:
-            call()
+        super().time_changed()
 
     def stop_slice(self) -> None:
         """Look again after the current instruction: something changed that the running slice does not know."""
@@ -368,31 +323,6 @@ class Core:
             self.cycle += 1
             self.faults.data_fault(fault)
 
-    # --- memory as exception entry and return see it
-
-    def store_words(self, address: int, words: Sequence[int]) -> None:
-        """Store words; BusFault at the first that is refused."""
-        self.port.check(address, 4 * len(words), write=True)
-        slot = self.bus.find(address)
-        if slot is not None and isinstance(slot[2], Memory) and slot[2].ram:
-            offset = address - slot[0]
-            if offset + 4 * len(words) <= slot[1]:
-                struct.pack_into(f"<{len(words)}I", slot[2].data, offset, *words)
-                self.engine.invalidate(address, 4 * len(words))
-                return
-        for index, word in enumerate(words):
-            self.bus.write(address + 4 * index, word, 4)
-
-    def load_words(self, address: int, count: int) -> tuple[int, ...]:
-        """Load words; BusFault at the first that is refused."""
-        self.port.check(address, 4 * count, write=False)
-        slot = self.bus.find(address)
-        if slot is not None and isinstance(slot[2], Memory):
-            offset = address - slot[0]
-            if offset + 4 * count <= slot[1]:
-                return struct.unpack_from(f"<{count}I", slot[2].data, offset)
-        return tuple(self.bus.read(address + 4 * index, 4) for index in range(count))
-
     # --- registers and reset
 
     def set_registers(self, registers: list[int]) -> None:
@@ -403,6 +333,7 @@ class Core:
     def hold(self) -> None:
         """Reset asserted: the core stops and forgets its exception state."""
         self.in_reset = True
+        self.cycle = min(self.cycle, self.clockwork.cycle_at(self.clock.now))  # what it waited for is over
         self.sleeping = self.locked_up = self.late_fault = False
         self.event_register = False
         self.stores.clear()
@@ -419,7 +350,7 @@ class Core:
         registers[PSP] &= ~3
         registers[XPSR + 3 :] = [0] * (len(registers) - XPSR - 3)  # PRIMASK, BASEPRI, FAULTMASK, CONTROL
         try:
-            stack, start = self.load_words(0, 2)
+            stack, start = self.port.load_words(0, 2)
         except BusFault:
             registers[XPSR] = _T
             self.set_registers(registers)

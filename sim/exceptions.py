@@ -162,7 +162,7 @@ class Exceptions:
         registers[LR] = 0xFFFF_FFF1 if not thread else 0xFFFF_FFFD if bank == PSP else 0xFFFF_FFF9
         registers[bank] = frame
         try:
-            self.core.store_words(frame, words)
+            self.core.port.store_words(frame, words)
         except BusFault as fault:
             self.core.faults.note_stacking(fault)
             registers[CONTROL] &= ~2
@@ -174,7 +174,7 @@ class Exceptions:
         """Become the handler of ``number``; what was running is on the stack already."""
         core = self.core
         try:
-            vector = core.load_words(self.vtor + 4 * number, 1)[0]
+            vector = core.port.load_words(self.vtor + 4 * number, 1)[0]
         except BusFault:
             core.faults.vector_fetch_failed(number, registers)
             return
@@ -234,7 +234,7 @@ class Exceptions:
         bank = PSP if code == 13 else MSP
         frame = registers[bank] & ~3
         try:
-            words = core.load_words(frame, 8)
+            words = core.port.load_words(frame, 8)
         except BusFault as fault:
             core.faults.unstacking_failed(fault, registers)
             return False

@@ -207,6 +207,9 @@ class Machine:
     def system_reset(self) -> None:
         """SYSRESETREQ or a watchdog: peripherals and core are reset and NRST is low for 0.46 ms."""
         self.run_until_now()
+        if self.core.in_slice:
+            self._soon(self.system_reset)
+            return
         self._pulse_end = self.clock.now + RESET_PULSE_PS
         self._enter_reset()
         self.clock.at(self._pulse_end, self._release_when_free)

@@ -7,7 +7,8 @@ that is refused then is an imprecise bus fault, as on silicon, where it left thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .bus import Bus, BusFault, Memory, Peripheral
@@ -234,6 +235,31 @@ class CorePort:
         if self.core.clockwork.cycle_at(ready) > self.core.cycle_now:
             self.core.stall_after_abort = ready
             self.core.engine.abort()
+
+    # --- memory as exception entry and return see it
+
+    def store_words(self, address: int, words: Sequence[int]) -> None:
+        """Store words; BusFault at the first that is refused."""
+        self.check(address, 4 * len(words), write=True)
+        slot = self.bus.find(address)
+        if slot is not None and isinstance(slot[2], Memory) and slot[2].ram:
+            offset = address - slot[0]
+            if offset + 4 * len(words) <= slot[1]:
+                struct.pack_into(f"<{len(words)}I", slot[2].data, offset, *words)
+                self.core.engine.invalidate(address, 4 * len(words))
+                return
+        for index, word in enumerate(words):
+            self.bus.write(address + 4 * index, word, 4)
+
+    def load_words(self, address: int, count: int) -> tuple[int, ...]:
+        """Load words; BusFault at the first that is refused."""
+        self.check(address, 4 * count, write=False)
+        slot = self.bus.find(address)
+        if slot is not None and isinstance(slot[2], Memory):
+            offset = address - slot[0]
+            if offset + 4 * count <= slot[1]:
+                return struct.unpack_from(f"<{count}I", slot[2].data, offset)
+        return tuple(self.bus.read(address + 4 * index, 4) for index in range(count))
 
     # --- memory protection
 

@@ -6,9 +6,7 @@ Unicorn executes the instructions; it has traps, and each line here that looks o
   Setting the limit to the counter stops after the current instruction; ``emu_stop`` in a data callback would leave
   PC at the access and repeat it.
 - Runs always have a limit: with one, PC is exact in every callback.
-- A memory hook inside an IT block leaves ITSTATE behind, so hooks clear it in CPSR.
-- Writing xPSR does not tell the translator that the mode changed; writing CPSR afterwards does.
-- In unprivileged thread mode MSP, PSP and the masks read as 0 even here, so a handler's IPSR is put in meanwhile.
+- A memory hook inside an IT block leaves ITSTATE behind, so hooks clear it (more on registers: sim/register_file.py).
 """
 
 from __future__ import annotations
@@ -17,21 +15,9 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-from .engine import (
-    BASEPRI,
-    CONTROL,
-    FAULTMASK,
-    LR,
-    MSP,
-    PC,
-    PRIMASK,
-    SP,
-    XPSR,
-    DataCall,
-    DataPort,
-    EngineMissingError,
-    Exit,
-)
+from .engine import DataCall, DataPort, EngineMissingError, Exit
+from .native import Batch, CounterPair, bounds_switch
+from .register_file import RegisterFile
 
 try:
     import unicorn
@@ -56,10 +42,12 @@ MODELS = {
     "cortex-m33": arm.UC_CPU_ARM_CORTEX_M33,
 }
 
+_UNKNOWN_VERSION = (
+    "Opening a simulated board failed: in this version of unicorn {}. "
+    "Install a version that was tested: pip install unicorn==2.1.4"
+)
 _UNTIL = 0xFFFF_FFF0  # never reached: not an address that a lockup or an EXC_RETURN leaves in PC
 _NOWHERE = 1 << 40  # beyond the 32-bit address space
-_IT_BITS = 0x0600_FC00
-_IPSR = 0x1FF
 _INTERRUPT_EXITS = {
     2: Exit.SVC,
     3: Exit.FETCH_FAULT,
@@ -88,42 +76,6 @@ _NOT_RETIRED = {
     Exit.UNDEFINED,
     Exit.WRITE_FAULT,
 }
-_GENERAL = [
-    *(getattr(arm, f"UC_ARM_REG_R{n}") for n in range(13)),
-    arm.UC_ARM_REG_SP,
-    arm.UC_ARM_REG_LR,
-    arm.UC_ARM_REG_PC,
-    arm.UC_ARM_REG_XPSR,
-]
-_SPECIAL = [
-    arm.UC_ARM_REG_MSP,
-    arm.UC_ARM_REG_PSP,
-    arm.UC_ARM_REG_PRIMASK,
-    arm.UC_ARM_REG_BASEPRI,
-    arm.UC_ARM_REG_FAULTMASK,
-    arm.UC_ARM_REG_CONTROL,
-]
-
-
-class _Batch:
-    """A fixed list of registers that is read or written in one call of the library."""
-
-    def __init__(self, handle: Any, registers: list[int]) -> None:
-        count = len(registers)
-        self.values = (ctypes.c_uint32 * (2 * count))()  # 8 bytes each: some registers are written as 64 bits
-        base = ctypes.addressof(self.values)
-        ids = (ctypes.c_int * count)(*registers)
-        pointers = (ctypes.c_void_p * count)(*(base + 8 * i for i in range(count)))
-        self._keep = (ids, pointers)
-        self._args = (handle, ids, pointers, count)
-
-    def read(self) -> list[int]:
-        uclib.uc_reg_read_batch(*self._args)
-        return self.values[::2]
-
-    def write(self, values: list[int]) -> None:
-        self.values[::2] = values  # type: ignore[assignment]  # ctypes takes plain integers
-        uclib.uc_reg_write_batch(*self._args)
 
 
 class UnicornEngine:
@@ -145,14 +97,9 @@ class UnicornEngine:
         self._sinks: list[int] = []
         self._started = 0
         self._break_at = 0
-        self._all = _Batch(self._handle, [*_GENERAL, *_SPECIAL])
-        self._privileged = _Batch(self._handle, [arm.UC_ARM_REG_XPSR])
-        self._special = _Batch(self._handle, _SPECIAL)
-        self._masks = _Batch(self._handle, [*_SPECIAL[2:], arm.UC_ARM_REG_XPSR])
-        self._pc = _Batch(self._handle, [arm.UC_ARM_REG_PC])
-        self._cpsr = _Batch(self._handle, [arm.UC_ARM_REG_CPSR])
-        self._write = _Batch(self._handle, _WRITE_ORDER)
-        self._mode = self._cpsr.read()[0] & 0x3FF & ~0x20
+        self._registers = RegisterFile(
+            lambda ids: Batch(uclib.uc_reg_read_batch, uclib.uc_reg_write_batch, self._handle, ids), arm
+        )
         self._calibrate()
         self._add_hooks()
 
@@ -193,26 +140,21 @@ class UnicornEngine:
         return self._trap(uc.UC_HOOK_MEM_READ, base, size, call)
 
     def _trap(self, kind: int, base: int, size: int, call: DataCall) -> Callable[[bool], None]:
+        repair = self._registers.leave_it_block
+
         def hook(_: object, __: int, address: int, width: int, value: int, ___: object) -> None:
             try:
                 call(address, value & (1 << 8 * width) - 1, width)
             except Exception as error:  # noqa: BLE001 - it is raised again by run(), outside the library
                 self.fail(error)
-            self._repair_it()
+            repair()
 
         first, last = base, base + size - 1
-        words = (ctypes.c_uint64 * 16).from_address(self._uc.hook_add(kind, hook, begin=first, end=last))
-        at = next((i for i in range(15) if words[i] == first and words[i + 1] == last), None)
-        if at is None:
-            raise EngineMissingError(
-                "Opening a simulated board failed: this version of unicorn keeps its hooks in an unknown way. "
-                "Install a version that was tested: pip install 'unicorn==2.1.4'"
-            )
-
-        def switch(on: bool) -> None:  # by the bounds: 100 times cheaper than taking the hook out and in
-            words[at], words[at + 1] = (first, last) if on else (_NOWHERE, _NOWHERE)
-
-        return switch
+        # Switching by the bounds is 100 times cheaper than taking the hook out and in.
+        try:
+            return bounds_switch(self._uc.hook_add(kind, hook, begin=first, end=last), first, last, _NOWHERE)
+        except LookupError as lost:
+            raise EngineMissingError(_UNKNOWN_VERSION.format(lost)) from lost
 
     def watch_code(self, address: int, call: Callable[[int], None]) -> Callable[[], None]:
         """See CpuEngine."""
@@ -246,13 +188,13 @@ class UnicornEngine:
 
     def step(self) -> Exit:
         """See CpuEngine."""
-        pc = self._pc.read()[0]
+        pc = self._registers.pc
         first = self._halfword(pc)
         return Exit.FETCH_FAULT if first < 0 else self._start(1, pc + (4 if first >= 0xE800 else 2))
 
     def _start(self, limit: int, until: int) -> Exit:
         self._exit = self._snapshot = None
-        self._started = self._pc.read()[0]
+        self._started = self._registers.pc
         error = uclib.uc_emu_start(self._handle, self._started | 1, until, 0, limit)
         counter, stop = self._words
         self.executed = counter - 1 if counter > stop else counter
@@ -269,7 +211,7 @@ class UnicornEngine:
         if error == uc.UC_ERR_OK and self._exit is None:
             return Exit.LIMIT if counter > stop or until != _UNTIL else Exit.WFI
         reason = self._reason(error)
-        if reason is Exit.BREAK and self._pc.read()[0] != self._break_at:
+        if reason is Exit.BREAK and self._registers.pc != self._break_at:
             return Exit.LIMIT  # inside an IT block, where the engine cannot stop
         if reason in _NOT_RETIRED and counter <= stop:
             self.executed -= 1
@@ -279,7 +221,7 @@ class UnicornEngine:
         reason = self._exit if self._exit is not None else _ERROR_EXITS.get(error)
         if reason is None:
             raise RuntimeError(f"unicorn stopped with an error that is not understood: {uc.UcError(error)}")
-        if reason is Exit.UNDEFINED and not self._privileged.read()[0] & 1 << 24:
+        if reason is Exit.UNDEFINED and not self._registers.thumb:
             return Exit.INVALID_STATE
         return reason
 
@@ -294,7 +236,7 @@ class UnicornEngine:
     def stop_before(self) -> None:
         """See CpuEngine."""
         self._exit = Exit.BREAK
-        self._break_at = self._pc.read()[0]
+        self._break_at = self._registers.pc
         self._uc.emu_stop()
 
     def abort(self) -> None:
@@ -313,81 +255,38 @@ class UnicornEngine:
 
     def read_registers(self) -> list[int]:
         """See CpuEngine."""
-        registers = self._all.read()
-        if registers[CONTROL] & 1 and not registers[XPSR] & _IPSR:
-            xpsr = registers[XPSR]
-            self._privileged.write([xpsr | 3])
-            registers[MSP:] = self._special.read()
-            self._privileged.write([xpsr])
-            self._cpsr.write([self._cpsr_of(xpsr)])
-        return registers
+        return self._registers.read()
+
+    def write_registers(self, registers: list[int]) -> None:
+        """See CpuEngine."""
+        self._registers.write(registers)
 
     def read_masks(self) -> tuple[int, int, int]:
         """See CpuEngine."""
-        primask, basepri, faultmask, control, xpsr = self._masks.read()
-        if control & 1 and not xpsr & _IPSR:
-            registers = self.read_registers()
-            return registers[PRIMASK], registers[BASEPRI], registers[FAULTMASK]
-        return primask, basepri, faultmask
+        return self._registers.masks()
 
     @property
     def privileged(self) -> bool:
         """See CpuEngine."""
-        *_, control, xpsr = self._masks.read()
-        return bool(xpsr & _IPSR) or not control & 1
-
-    def write_registers(self, registers: list[int]) -> None:
-        """See CpuEngine."""
-        xpsr, control = registers[XPSR], registers[CONTROL]
-        thread = not xpsr & _IPSR
-        self._write.write(
-            [
-                0x0100_0003,  # a handler is privileged: CONTROL can be cleared
-                0,
-                0x0100_0000,  # a privileged thread on MSP: everything can be written
-                0,
-                *registers[MSP:CONTROL],
-                control if thread else 0,
-                xpsr,
-                control if thread else control & 1,
-                self._cpsr_of(xpsr),
-                *registers[:SP],
-                registers[LR],
-                registers[PC] | (xpsr >> 24 & 1),  # bit 0 is T here
-            ]
-        )
+        return self._registers.privileged
 
     @property
     def pc(self) -> int:
         """See CpuEngine."""
-        return self._pc.read()[0]
-
-    def _cpsr_of(self, xpsr: int) -> int:
-        return xpsr & 0xFE0F_FC00 | self._mode | (xpsr >> 24 & 1) << 5
-
-    def _repair_it(self) -> None:
-        cpsr = self._cpsr.read()[0]
-        if cpsr & _IT_BITS:
-            self._cpsr.write([cpsr & ~_IT_BITS])
+        return self._registers.pc
 
     # --- set-up
 
     def _calibrate(self) -> None:
+        """Find the instruction counter by running a loop of known length."""
         self._uc.mem_map(0, 0x1000)
         self._uc.mem_write(0, b"\xfe\xe7")
-        base = self._handle.value
-        found = None
-        for count in (1009, 2003, 3001):
-            self._uc.emu_start(1, _UNTIL, count=count)
-            words = (ctypes.c_uint64 * 512).from_address(base)
-            hits = {8 * i for i in range(511) if (words[i], words[i + 1]) == (count + 1, count)}
-            found = hits if found is None else found & hits
-        if not found or len(found) != 1:
-            raise EngineMissingError(
-                "Opening a simulated board failed: this version of unicorn does not show its instruction counter. "
-                "Install a version that was tested: pip install 'unicorn==2.1.4'"
-            )
-        self._words = (ctypes.c_uint64 * 2).from_address(base + found.pop())
+        try:
+            self._words = CounterPair(
+                self._handle.value, lambda count: self._uc.emu_start(1, _UNTIL, count=count)
+            ).words
+        except LookupError as lost:
+            raise EngineMissingError(_UNKNOWN_VERSION.format(lost)) from lost
         self._uc.mem_unmap(0, 0x1000)
 
     def _add_hooks(self) -> None:
@@ -404,7 +303,7 @@ class UnicornEngine:
 
     def _on_invalid(self, _: object, __: object) -> bool:
         """WFE and YIELD come here too, with PC after them; a run always ends at either."""
-        pc = self._pc.read()[0]
+        pc = self._registers.pc
         if self._words[0] == 1 and pc == self._started:
             return False  # the first instruction of the run, so PC has not moved: it is the undefined one
         if self._halfword(pc - 2) == 0xBF20 or (self._halfword(pc - 4), self._halfword(pc - 2)) == (0xF3AF, 0x8002):
@@ -433,19 +332,3 @@ class UnicornEngine:
             self._uc.mem_map(page, 0x1000, uc.UC_PROT_WRITE)  # a sink: the store completes and is forgotten
             self._sinks.append(page)
         return done
-
-
-_WRITE_ORDER = [
-    arm.UC_ARM_REG_XPSR,
-    arm.UC_ARM_REG_CONTROL,
-    arm.UC_ARM_REG_XPSR,
-    arm.UC_ARM_REG_CONTROL,
-    *_SPECIAL[:-1],
-    arm.UC_ARM_REG_CONTROL,
-    arm.UC_ARM_REG_XPSR,
-    arm.UC_ARM_REG_CONTROL,
-    arm.UC_ARM_REG_CPSR,
-    *_GENERAL[:13],
-    arm.UC_ARM_REG_LR,
-    arm.UC_ARM_REG_PC,
-]

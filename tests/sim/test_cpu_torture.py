@@ -107,7 +107,9 @@ def test_an_exception_costs_some_tens_of_microseconds() -> None:
 
 def test_programming_from_ram_costs_some_tens_of_microseconds_a_half_word() -> None:
     ram = Asm(RAM).load(0, FLASH + 0x1000).load(4, 0x4000_1000).load(5, 2000).label("loop").strh(5, 0).half(0x3002)
-    ram.label("poll").ldr(6, 4).cmp(6, 0).b_if("ne", "poll").subs(5, 1).cmp(5, 0).b_if("ne", "loop").label("end").b("end")
+    ram.label("poll").ldr(6, 4).cmp(6, 0).b_if("ne", "poll").subs(5, 1).cmp(5, 0).b_if("ne", "loop").label("end").b(
+        "end"
+    )
     bench = Bench().program(Asm(CODE).load(0, RAM | 1).bx(0))
     bench.machine.bus.patch(RAM, ram.assemble())
     bench.flash.duration = 52_000_000
