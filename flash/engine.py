@@ -26,7 +26,7 @@ from ..probes.errors import HaltpointError, ProbeError
 from .chips import Chip
 from .controller import FlashAccess, explain_status
 from .diagnosis import ATTEMPT, compare_upload, explain_stop, look
-from .errors import FlashError, VerifyError
+from .errors import FlashError, LoaderError, VerifyError
 from .feed import Feeder
 from .layout import Layout, Mailbox, lay_out
 from .plan import Plan, Run
@@ -97,7 +97,8 @@ class LoaderEngine:
 
     async def _visit(self, visit: Visit, plan: Plan) -> None:
         visit.registers = await self._read_registers()
-        await visit.sanitizer.apply()
+        self._require_halted(visit, (await visit.sanitizer.save()).get("DHCSR"))
+        await visit.sanitizer.change()
         await visit.access.open()
         pieces = cut(plan, self._chip.family, self.layout.payload)
         await self._upload(pieces[:PREFILLED])
@@ -105,6 +106,21 @@ class LoaderEngine:
         feeder = Feeder(self._memory, self.layout, pieces, min(PREFILLED, len(pieces)), lambda t: self._check(visit, t))
         outcome = await feeder.run()
         await self._require_end(visit, outcome, plan)
+
+    @staticmethod
+    def _require_halted(visit: Visit, word: int | None) -> None:
+        """From here on a reset is noticed by S_RESET_ST, which this look has cleared, so it must count now."""
+        if word is None:
+            return
+        status = DHCSR(word)
+        visit.was_reset = status.S_RESET_ST or not status.S_HALT
+        if visit.was_reset:
+            raise LoaderError(
+                "Preparing to program the flash",
+                f"the target was reset or has started to run ({status}); nothing has been erased",
+                "Look for a watchdog or an unstable supply, then load again.",
+                dhcsr=word,
+            )
 
     async def _read_registers(self) -> dict[int, int]:
         batch = Batch()
@@ -246,6 +262,10 @@ class LoaderEngine:
             await self._leave(visit)
         except HaltpointError as error:
             log.warning("putting the target back: %s", error)
+        try:
+            await self._core.reread()
+        except HaltpointError as error:
+            log.warning("looking at the core: %s", error)
 
 
 async def _attempt_twice(part: Callable[[], Awaitable[None]]) -> HaltpointError | None:

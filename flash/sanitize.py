@@ -107,12 +107,13 @@ def core_steps(vector_table: int) -> tuple[Step, ...]:
 class Sanitizer:
     """Carries out a table of steps on a halted core, and takes them back in reverse order.
 
-    ``apply`` may fail midway: ``restore`` then takes back what had been done. Both raise what Memory raises.
+    ``save``, then ``change``, then ``restore``. All raise what Memory raises.
     """
 
     def __init__(self, memory: Memory, steps: Sequence[Step]) -> None:
         self._memory = memory
         self.steps = tuple(steps)
+        self._seen: dict[Step, int] = {}
         self._saved: dict[Step, int] = {}
 
     @property
@@ -120,20 +121,25 @@ class Sanitizer:
         """Whether C_MASKINTS has been set, so that writes that start or halt the core must keep it."""
         return any(step.address == DHCSR.address and step.set & DHCSR.C_MASKINTS.mask for step in self._saved)
 
-    async def apply(self) -> None:
-        """Save all registers in one batch, then change them in the next."""
+    async def save(self) -> dict[str, int]:
+        """Read all registers in one batch; their words by name. Changes nothing yet."""
         batch = Batch()
         words = {step: _read(batch, step) for step in self.steps if step.restore}
         await self._memory.run(batch)
-        saved = {step: _value(slot) for step, slot in words.items()}
+        self._seen = {step: _value(slot) for step, slot in words.items()}
+        return {step.name: word for step, word in self._seen.items()}
+
+    async def change(self) -> None:
+        """Change in one batch what ``save`` has read. May fail midway: ``restore`` takes back what was done."""
         batch = Batch()
         for step in self.steps:
-            if not step.needed(saved.get(step, 0)):
+            word = self._seen.get(step, 0)
+            if not step.needed(word):
                 continue
-            _write(batch, step, step.changed(saved.get(step, 0)))
+            _write(batch, step, step.changed(word))
             if step.wait:
                 batch.poll(step.address, step.wait, step.wait_value, WAIT_SECONDS)
-        self._saved = saved
+        self._saved = self._seen
         await self._memory.run(batch)
 
     async def restore(self, *, after_reset: bool = False) -> None:

@@ -55,6 +55,24 @@ def test_every_chip_over_every_probe(chip: str, probe: str) -> None:
     on_board(f"sim:{chip},probe={probe}", body)
 
 
+def test_from_bank_to_bank() -> None:
+    """XL density: the second bank has a controller of its own, locked on its own."""
+
+    async def body(bench: Bench) -> None:
+        assert bench.chip.name == "STM32F103xG"
+        boundary, data = FLASH + 512 * 1024, noise(10000)
+        around = noise(4096, seed=8)
+        bench.board.write_flash(boundary - 8192, around[:2048])
+        await bench.load(data, boundary - 5000)
+        assert bench.board.read_flash(boundary - 5000, len(data)) == data
+        assert bench.board.read_flash(boundary - 8192, 2048) == around[:2048]
+        await bench.load(data, bench.chip.flash[1].end - 10240)
+        assert bench.board.read_flash(bench.chip.flash[1].end - 10240, len(data)) == data
+        assert await bench.memory.read32(0x4002_2050) == 0x80, "bank 2 is locked again"
+
+    on_board("sim:stm32f103vg", body)
+
+
 def test_the_whole_flash_of_a_large_chip() -> None:
     async def body(bench: Bench) -> None:
         data = noise(256 * 1024)
