@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -88,11 +89,39 @@ def _parser() -> Parser:
     load.add_argument("--address", type=_address, help="where a raw binary belongs, for example 0x08000000")
     load.add_argument("file", type=Path, metavar="FILE", help="ELF, Intel HEX, or a raw binary with --address")
 
+    _add_sim(commands)
     listing = commands.add_parser("list", help="show the probes that are connected")
     listing.set_defaults(command=_list)
-    for command in (serve, load, listing):
+    for command in commands.choices.values():
         command.add_argument("-v", "--verbose", action="store_true", help="log every packet and decision")
     return parser
+
+
+def _add_sim(commands: argparse._SubParsersAction[Parser]) -> None:
+    sim = commands.add_parser("sim", help="offer simulated boards to other programs over USB/IP")
+    sim.set_defaults(command=_sim)
+    sim.add_argument(
+        "boards", nargs="*", metavar="BOARD", help=f"as for serve --probe (default: {SIM_PREFIX}stm32f103c8)"
+    )
+    sim.add_argument("--port", type=_port, default=3240, help="TCP port, 0 for any free one (default: 3240)")
+    sim.add_argument("--host", default="127.0.0.1", help="address to listen on, or unix:PATH (default: 127.0.0.1)")
+    sim.add_argument("--pace", action="store_true", help="let the boards' time follow the wall clock")
+    sim.add_argument(
+        "--pause",
+        type=_seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="longest pause between two transfers that passes on the board too; 0: transfers alone move its clock",
+    )
+    sim.add_argument("--stats", type=Path, metavar="FILE", help="write statistics as JSON at exit and on SIGUSR1")
+    sim.add_argument("--trace", type=Path, metavar="FILE", help="write every probe command and its status")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError("a pause is a number of seconds, 0 or more")
+    return seconds
 
 
 def _add_target_options(command: argparse.ArgumentParser) -> None:
@@ -154,22 +183,11 @@ def _simulated(selector: str) -> Access:
     """A simulated board through the real driver: only USB and the clock are the board's."""
     from ..arm.memory import InlineExecutor
     from ..probes.discovery import UsbHost, open_probe
-    from ..probes.errors import UserError
-    from ..sim.engine import EngineMissingError
-    from ..sim.errors import FirmwareError, SelectorError
 
-    try:
+    with _simulator(f"Opening the simulated board {selector}"):
         from ..sim.board import open_board
 
         board = open_board(selector)
-    except EngineMissingError as error:
-        raise UserError(
-            f"Opening the simulated board {selector}",
-            "the CPU emulator Unicorn is not installed",
-            f"Install it with: {SIM_EXTRA}",
-        ) from error
-    except (SelectorError, FirmwareError) as error:
-        raise UserError(f"Opening the simulated board {selector}", str(error).rstrip(".")) from error
     host = UsbHost(board.backend, board.sleep)
     return Access(lambda: open_probe("stlink", host), InlineExecutor(), board.trio_clock())
 
@@ -185,6 +203,38 @@ def _board(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Clock | N
     access = _simulated(options.probe) if options.probe.startswith(SIM_PREFIX) else _real(options.probe)
     settings = BoardOptions(options.chip, options.speed, ConnectMode(options.connect))
     return BoardTarget(access.open_probe, access.executor, settings), access.clock
+
+
+@contextmanager
+def _simulator(attempt: str) -> Iterator[None]:
+    """Turn what is wrong with a request to the simulator into UserError."""
+    from ..probes.errors import UserError
+    from ..sim.engine import EngineMissingError
+    from ..sim.errors import FirmwareError, SelectorError, ServeError
+
+    try:
+        yield
+    except EngineMissingError as error:
+        advice = f"Install it with: {SIM_EXTRA}"
+        raise UserError(attempt, "the CPU emulator Unicorn is not installed", advice) from error
+    except (SelectorError, FirmwareError, ServeError) as error:
+        raise UserError(attempt, str(error).rstrip(".")) from error
+
+
+def _sim(options: argparse.Namespace) -> int:
+    with _simulator("Serving simulated boards"):
+        from ..sim.serve import DEFAULT_BOARD, ServeOptions, run
+
+        settings = ServeOptions(
+            boards=tuple(options.boards) or (DEFAULT_BOARD,),
+            host=options.host,
+            port=options.port,
+            pace=options.pace,
+            pause=options.pause,
+            stats=options.stats,
+            trace=options.trace,
+        )
+        return run(settings, lambda line: print(line, flush=True))
 
 
 def _serve(options: argparse.Namespace) -> int:

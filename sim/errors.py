@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FirmwareError", "SelectorError", "SimulationError"]
+__all__ = ["FirmwareError", "SelectorError", "ServeError", "SimulationError"]
 
 
 class SelectorError(ValueError):
@@ -11,6 +11,10 @@ class SelectorError(ValueError):
 
 class FirmwareError(ValueError):
     """The file that was to be preloaded into the flash cannot be."""
+
+
+class ServeError(ValueError):
+    """Boards cannot be served to other programs as asked, for example because the port is taken."""
 
 
 class SimulationError(RuntimeError):

@@ -1,0 +1,260 @@
+"""Simulated USB devices for programs of other processes: the USB/IP server's trio side.
+
+One importer per device at a time. A client that goes away, in whatever manner, releases its device: transfers that
+wait and data that nobody fetched are dropped, as Linux's own server resets a device then; the target is not touched.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import trio
+
+from .clock import PS_PER_SECOND
+from .pacing import Pacing
+from .transfers import Carrier
+from .usb import UsbDevice
+from .usbip import (
+    Decoder,
+    DeviceRecord,
+    Import,
+    ListDevices,
+    Malformed,
+    OpStatus,
+    Request,
+    Submit,
+    Unlink,
+    device_list,
+    import_reply,
+)
+
+__all__ = ["Export", "Server"]
+
+log = logging.getLogger(__name__)
+
+BUS = 1
+CHUNK = 65536
+SLICE = 0.01  # virtual seconds between two looks at other clients while time passes
+TICK = 0.02  # seconds between two looks at a device whose data somebody waits for
+
+
+class Export:
+    """A device on the server's bus, at port ``port`` (from 1). ``settle`` brings the board up to its clock."""
+
+    def __init__(self, port: int, device: UsbDevice, settle: Callable[[], None], pacing: Pacing, name: str) -> None:
+        self.port = port
+        self.device = device
+        self.settle = settle
+        self.pacing = pacing
+        self.name = name
+        self.carrier = Carrier(device)
+        self.problem = ""  # a sentence when the simulation could not go on
+        self.holder: trio.CancelScope | None = None
+        self.imports = 0
+        self._time = trio.Lock()
+        device.on_unplug = self._unplugged
+
+    @property
+    def busid(self) -> str:
+        """How clients name the device."""
+        return f"{BUS}-{self.port}"
+
+    @property
+    def seconds(self) -> float:
+        """The board's time."""
+        return self.device.clock.horizon / PS_PER_SECOND
+
+    def record(self, devnum: int) -> DeviceRecord:
+        """Return what the device list says."""
+        one = self.device.descriptor
+        return DeviceRecord(
+            path=f"/sys/devices/haltpoint/usb{BUS}/{self.busid}",
+            busid=self.busid,
+            busnum=BUS,
+            devnum=devnum,
+            speed=3 if one.high_speed else 2,
+            vendor=one.vendor,
+            product=one.product,
+            version=one.version,
+            code=one.code,
+            configuration=one.configuration.value,
+            interfaces=tuple(interface.code for interface in one.configuration.interfaces),
+        )
+
+    async def pass_time(self) -> None:
+        """Let pass on the board what is due by the wall, in slices between which other clients are served."""
+        async with self._time:
+            due = round(self.pacing.due(trio.current_time(), self.seconds) * PS_PER_SECOND)
+            while due > 0 and not self.problem:
+                step = min(due, round(SLICE * PS_PER_SECOND))
+                self.device.clock.advance(step)
+                self.settle()
+                due -= step
+                await trio.lowlevel.checkpoint()
+
+    async def keep_pace(self) -> None:
+        """Let time pass even while nobody looks. Runs until cancelled or until the simulation cannot go on."""
+        while not self.problem:
+            with self.guarded():
+                await self.pass_time()
+            await trio.sleep(TICK)
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Let what the simulation cannot carry out cost this board, not the server."""
+        try:
+            yield
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            raise
+        except Exception as error:
+            self.problem = f"{error}" or type(error).__name__
+            log.exception("%s (%s) cannot be simulated any further and is unplugged", self.busid, self.name)
+            self.device.unplug()
+
+    @contextmanager
+    def held(self) -> Iterator[trio.CancelScope]:
+        """Hold the device for one client; the scope is cancelled when the device is unplugged."""
+        address = self.device.address
+        with trio.CancelScope() as scope:
+            self.holder = scope
+            self.imports += 1
+            try:
+                yield scope
+            finally:
+                if self.holder is scope:
+                    self.holder = None
+                if self.device.plugged and self.device.address == address:
+                    self.carrier.release()
+
+    def _unplugged(self) -> None:
+        holder, self.holder = self.holder, None
+        self.carrier.forget()
+        if holder is not None:
+            holder.cancel()
+
+
+class Server:
+    """The devices of one USB/IP server, and the handler of its connections."""
+
+    def __init__(self, exports: Sequence[Export]) -> None:
+        self.exports = list(exports)
+        self.malformed = 0
+        self.clients = 0
+        self._devnums: dict[tuple[int, int], int] = {}
+
+    def devnum(self, export: Export) -> int:
+        """Return the device's number on the bus: a new one each time it is plugged in."""
+        key = export.port, export.device.address
+        return self._devnums.setdefault(key, len(self._devnums) + 2)  # 1 is the root hub
+
+    def devices(self) -> list[DeviceRecord]:
+        """Return what is plugged in."""
+        return [export.record(self.devnum(export)) for export in self.exports if export.device.plugged]
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """Serve one connection to its end. Raises nothing but what cancels it."""
+        self.clients += 1
+        async with stream:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await Connection(self, stream).run()
+
+
+class Connection:
+    """One client: operations first, transfers once a device is imported."""
+
+    def __init__(self, server: Server, stream: trio.abc.Stream) -> None:
+        self._server = server
+        self._stream = stream
+        self._decoder = Decoder()
+        self._out = bytearray()
+
+    async def run(self) -> None:
+        """Answer operations until the client imports a device, then carry its transfers."""
+        while await self._receive():
+            while (request := self._decoder.next()) is not None:
+                export = self._operate(request)
+                await self._flush()
+                if isinstance(request, Malformed):
+                    return
+                if export is not None:
+                    await self._hold(export)
+                    return
+
+    async def _receive(self) -> bool:
+        data = await self._stream.receive_some(CHUNK)
+        self._decoder.feed(bytes(data))
+        return bool(data)
+
+    async def _flush(self) -> None:
+        if self._out:
+            data, self._out = self._out, bytearray()
+            await self._stream.send_all(data)
+
+    def _operate(self, request: Request) -> Export | None:
+        if isinstance(request, ListDevices):
+            self._out += device_list(self._server.devices())
+        elif isinstance(request, Import):
+            return self._import(request.busid)
+        else:
+            self._refuse(request)
+        return None
+
+    def _import(self, busid: str) -> Export | None:
+        found = [export for export in self._server.exports if export.busid == busid and export.device.plugged]
+        if not found:
+            self._out += import_reply(None, OpStatus.NO_DEVICE)
+            return None
+        if found[0].holder is not None:
+            self._out += import_reply(None, OpStatus.BUSY)
+            return None
+        return found[0]
+
+    def _refuse(self, request: Request) -> None:
+        self._server.malformed += 1
+        problem = request.problem if isinstance(request, Malformed) else f"{request} came at the wrong time."
+        log.warning("A client's connection is closed: %s", problem)
+
+    # --- transfers
+
+    async def _hold(self, export: Export) -> None:
+        with export.held():
+            record = export.record(self._server.devnum(export))
+            devid = record.busnum << 16 | record.devnum
+            log.debug("%s is imported", export.busid)
+            self._decoder.carry_transfers()
+            self._out += import_reply(record)
+            with export.guarded():
+                await self._flush()
+                await self._carry(export, devid)
+            log.debug("%s is released", export.busid)
+
+    async def _carry(self, export: Export, devid: int) -> None:
+        carrier = export.carrier
+        while await self._receive_or_look(export):
+            await export.pass_time()
+            self._out += carrier.look()
+            worked = False
+            while (request := self._decoder.next()) is not None:
+                if not isinstance(request, Submit | Unlink) or request.devid != devid:
+                    self._refuse(request)
+                    await self._flush()
+                    return
+                worked = True
+                self._out += carrier.unlink(request) if isinstance(request, Unlink) else carrier.submit(request)
+                if (early := export.pacing.ahead(trio.current_time(), export.seconds)) > 0:
+                    await trio.sleep(early)
+                if len(self._out) > CHUNK:
+                    await self._flush()
+            await self._flush()
+            if worked:
+                export.pacing.busy(trio.current_time(), export.seconds)
+
+    async def _receive_or_look(self, export: Export) -> bool:
+        """Wait for bytes, or for a moment when a transfer waits whose data time may bring; False: the client left."""
+        if not export.carrier.waiting or not export.pacing.next_look(trio.current_time()):
+            return await self._receive()
+        with trio.move_on_after(TICK):
+            return await self._receive()
+        return True
