@@ -231,12 +231,17 @@ class LoaderEngine:
     async def _leave(self, visit: Visit) -> None:
         """Put back flash control, the core registers that differ, the sanitised registers in reverse order.
 
+        After a reset of the target, what was saved means nothing, and some of it may have been changed since: only what
+        a reset does not touch goes back, and the target is reset once more, into a halt.
         What fails is tried once more, and does not keep the rest from being put back; the first error is raised.
         """
-        parts: list[Callable[[], Awaitable[None]]] = []
-        if not visit.was_reset:
-            parts = [visit.access.close, lambda: self._restore_registers(visit.registers)]
-        parts.append(lambda: visit.sanitizer.restore(after_reset=visit.was_reset))
+        parts: list[Callable[[], Awaitable[object]]] = [
+            visit.access.close,
+            lambda: self._restore_registers(visit.registers),
+            visit.sanitizer.restore,
+        ]
+        if visit.was_reset:
+            parts = [lambda: visit.sanitizer.restore(after_reset=True), lambda: self._core.reset(halt=True)]
         errors = [error for part in parts if (error := await _attempt_twice(part))]
         if errors:
             raise errors[0]
@@ -262,13 +267,15 @@ class LoaderEngine:
             await self._leave(visit)
         except HaltpointError as error:
             log.warning("putting the target back: %s", error)
+        if visit.was_reset:
+            return
         try:
             await self._core.reread()
         except HaltpointError as error:
             log.warning("looking at the core: %s", error)
 
 
-async def _attempt_twice(part: Callable[[], Awaitable[None]]) -> HaltpointError | None:
+async def _attempt_twice(part: Callable[[], Awaitable[object]]) -> HaltpointError | None:
     """The error of the second attempt; a probe that is gone is not asked again."""
     for last in (False, True):
         try:
