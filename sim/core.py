@@ -45,6 +45,7 @@ class Core(Timebase):
         self.mpu = Mpu(self)
         self.thumb = True
         self.stepping = False
+        self._aborted_to_wait = False
         self._waits_for_event = False
         self._slice_start = 0
         self._in_slice = False
@@ -124,6 +125,9 @@ class Core(Timebase):
         """Carry out what is due between two instructions; False when events must be looked at first."""
         if self.stores and not self._drain():
             return False
+        if self.debug.step_due:
+            self.debug.step()
+            return not self.reschedule
         if self.debug.halt_requested:
             self.debug.enter_requested()
             return True
@@ -178,20 +182,28 @@ class Core(Timebase):
         if not self.stores and ahead <= _OVERSHOOT and not self._in_slice:
             self.debug.enter_requested()
 
-    def step(self) -> None:
-        """Execute one instruction, or take one exception instead (DDI0403E C1.5.3)."""
-        if self.stores and not self._drain():
-            return
+    def step(self) -> bool:
+        """Execute one instruction, or take one exception instead (DDI0403E C1.5.3); False: the bus must be waited for."""
+        self.port.look_at_flash()
         self.sleeping = False
-        if self.exceptions.pending and self._attend():
-            return
+        if self.exceptions.pending:
+            self.reschedule = False
+            if self._attend():
+                return not self.reschedule or self.debug.halted
         if self.locked_up:
-            return
+            return True
         if self.debug.fpb.matches(self.engine.pc):
             self._breakpoint()
-            return
+            return True
+        if self.port.flash_blocks_fetch():
+            return False
         self.step_one()
         self.sleeping = False
+        return not self._waits_on_bus()
+
+    def _waits_on_bus(self) -> bool:
+        waits, self._aborted_to_wait = self._aborted_to_wait, False
+        return waits
 
     def step_one(self) -> None:
         """Execute the next instruction, whatever comparators say."""
@@ -252,6 +264,7 @@ class Core(Timebase):
         """Make an exception pending and let it be looked at after the current instruction."""
         if not self.exceptions.pending >> number & 1:
             self.exceptions.pend(number)
+            self.sites.ram_is_stale = True
             if self.send_event_on_pend:
                 self.event_register = True
                 self.sleeping = self.sleeping and not self._waits_for_event
@@ -318,6 +331,7 @@ class Core(Timebase):
         fault, self.abort_fault = self.abort_fault, None
         if self.stall_after_abort:
             self.stall_until(self.stall_after_abort)
+            self._aborted_to_wait = True
             self.stall_after_abort = 0
         elif fault is not None:
             self.cycle += 1

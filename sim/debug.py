@@ -92,6 +92,7 @@ class Debug:
         self.dwt = Dwt(core)
         self.halted = False
         self.halt_requested = False
+        self.step_due = False
         self.retired = False
         self.power_on()
 
@@ -126,6 +127,7 @@ class Debug:
         self.dfsr |= cause | DFSR.HALTED
         self.control |= DHCSR.C_HALT
         self.halt_requested = False
+        self.step_due = False
         self.halted = True
         core = self.core
         core.sleeping = core.locked_up = False
@@ -190,6 +192,7 @@ class Debug:
         self.control &= ~DHCSR.C_HALT
         self.halted = False
         self.halt_requested = False
+        self.step_due = False
         self.retired = False
         self.was_reset = True
         self.demcr &= ~DEMCR(_MONITOR_BITS)
@@ -248,16 +251,17 @@ class Debug:
             if not control & DHCSR.C_HALT:
                 self._leave()
                 if control & DHCSR.C_STEP:
-                    self._step()
+                    self.step()
         elif control & (DHCSR.C_HALT | DHCSR.C_STEP) and not self.core.in_reset:
             self.halt_requested = True
             self.core.halt_if_idle()
         elif not control & DHCSR.C_HALT:
             self.halt_requested = False
 
-    def _step(self) -> None:
-        self.core.step()
-        if self.halted:
+    def step(self) -> None:
+        """Execute one instruction and halt; tried again later while a busy flash keeps the core waiting."""
+        self.step_due = not self.core.step()
+        if self.halted or self.step_due:
             return
         if self.core.stores:
             self.halt_requested = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from .bus import BusFault
+from .bus import BusFault, Unmodelled
 from .engine import BASEPRI, CONTROL, FAULTMASK, LR, MSP, PC, PRIMASK, PSP, XPSR
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ class Exceptions:
     def _push(self, registers: list[int]) -> bool:
         xpsr = registers[XPSR]
         thread = not xpsr & _IPSR
+        if registers[CONTROL] & 4:
+            raise Unmodelled("exceptions: CONTROL.FPCA is set; stacking of floating-point registers is not modelled")
         bank = PSP if thread and registers[CONTROL] & 2 else MSP
         frame = registers[bank] - 32
         padded = self.stack_align and frame & 4

@@ -163,6 +163,7 @@ class Machine:
             offset = address - slot[0]
             for base in (slot[2].base, *slot[2].aliases):
                 self.core.engine.invalidate(base + offset, length)
+        self.core.sites.changed(address, length)
 
     # --- power and reset
 

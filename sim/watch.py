@@ -2,7 +2,8 @@
 
 CPSIE and MSR may unmask an interrupt that is pending, SEV sets the event register, UDIV and SDIV may trap. They are
 looked for in the content of the memories when it first matters and get a code watch each, which stays: it costs less
-to be called than to be taken out. Code that the program itself writes to RAM is found at the next look.
+to be called than to be taken out. What host or flash controller change later is looked at when they do; code that the
+program itself writes to RAM is found when the next exception becomes pending.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ __all__ = ["CodeSites"]
 
 _UNMASKING = (b"\x61\xb6", b"\x62\xb6", b"\x63\xb6")  # CPSIE f, i, fi
 _UNMASKING_MSR = (b"\x10\x88", b"\x11\x88", b"\x13\x88")  # second half of MSR PRIMASK, BASEPRI, FAULTMASK
+_REACH = 4  # bytes an instruction can begin before a changed byte and end behind it
 _SEND_EVENT = (b"\x40\xbf",)
+
+
+Finder = Callable[[bytes], list[int]]
 
 
 class CodeSites:
@@ -28,34 +33,51 @@ class CodeSites:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._watched: set[int] = set()
-        self._seen: dict[tuple[int, str], int] = {}
+        self._armed: dict[str, tuple[Finder, Callable[[int], None]]] = {}
+        self.ram_is_stale = False
 
     def watch_unmasking(self) -> None:
         """Notice the instructions that let a masked exception in."""
-        self._scan("unmask", self._find_unmasking, self._on_unmask)
+        self._arm("unmask", self._find_unmasking, self._on_unmask)
+        if self.ram_is_stale:
+            self.ram_is_stale = False
+            self._scan_all(*self._armed["unmask"], ram_only=True)
 
     def watch_send_event(self) -> None:
         """Notice SEV."""
-        self._scan("event", lambda data: _halfwords(data, _SEND_EVENT), self._on_event)
+        self._arm("event", lambda data: _halfwords(data, _SEND_EVENT), self._on_event)
 
     def watch_division(self) -> None:
         """Notice divisions (CCR.DIV_0_TRP)."""
-        self._scan("divide", _divisions, self._on_division)
+        self._arm("divide", _divisions, self._on_division)
 
-    def _scan(self, kind: str, find: Callable[[bytes], list[int]], call: Callable[[int], None]) -> None:
+    def changed(self, address: int, length: int) -> None:
+        """Memory was changed from outside the program: look at what is there now."""
+        slot = self.core.bus.find(address) if self._armed else None
+        if slot is None or not isinstance(slot[2], Memory):
+            return
+        base, size, owner = slot
+        first = max(address - base & ~1, _REACH) - _REACH
+        last = min(address - base + length + _REACH, size)
+        for find, call in self._armed.values():
+            for place in (owner.base, *owner.aliases):
+                self._watch(place + first, find(bytes(owner.data[first:last])), call)
+
+    def _arm(self, kind: str, find: Finder, call: Callable[[int], None]) -> None:
+        if kind not in self._armed:
+            self._armed[kind] = (find, call)
+            self._scan_all(find, call)
+
+    def _scan_all(self, find: Finder, call: Callable[[int], None], *, ram_only: bool = False) -> None:
         for base, _, owner in self.core.bus.slots:
-            if not isinstance(owner, Memory):
-                continue
-            content = bytes(owner.data)
-            version = hash(content)
-            if self._seen.get((base, kind)) == version:
-                continue
-            self._seen[base, kind] = version
-            for offset in find(content):
-                address = base + offset
-                if address not in self._watched:
-                    self._watched.add(address)
-                    self.core.engine.watch_code(address, call)
+            if isinstance(owner, Memory) and (owner.ram or not ram_only):
+                self._watch(base, find(bytes(owner.data)), call)
+
+    def _watch(self, base: int, offsets: list[int], call: Callable[[int], None]) -> None:
+        for offset in offsets:
+            if base + offset not in self._watched:
+                self._watched.add(base + offset)
+                self.core.engine.watch_code(base + offset, call)
 
     @staticmethod
     def _find_unmasking(data: bytes) -> list[int]:

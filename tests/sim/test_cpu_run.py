@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
-from support.cortex import CODE, ICSR, MS, RAM, SYST, Bench
+from support.cortex import CODE, DHCSR, ICSR, MS, RAM, SYST, Bench
 from support.thumb import Asm
 
 from haltpoint.sim.bus import BusFault, Unmodelled
@@ -232,3 +235,76 @@ def test_without_power_nothing_answers() -> None:
         bench.read(RAM)
     bench.machine.power_on()
     assert bench.read(CODE) == 0xFFFF_E7FE
+
+
+def test_code_that_changes_itself_runs_as_changed() -> None:
+    ram = Asm(RAM).load(0, RAM + 0x40).load(1, 0x3101).label("loop")
+    while ram.here < RAM + 0x40:
+        ram.nop()
+    ram.half(0x3201).strh(1, 0).adds(1, 1).b("loop")  # ADDS r2, #1 becomes ADDS r1, #1, #2, ...
+    bench = Bench().program(Asm(CODE).load(0, RAM | 1).bx(0))
+    bench.machine.bus.patch(RAM, ram.assemble())
+    bench.start().run(300)
+    assert bench.register_while_running(2) == 1
+    assert bench.words(RAM + 0x40, 1)[0] & 0xFF00 == 0x3100
+
+
+def test_a_breakpoint_instruction_written_into_the_middle_of_running_code_is_hit_and_taken_out_again() -> None:
+    ram = Asm(RAM).label("loop").adds(1, 1).adds(2, 1).adds(3, 1).adds(4, 1).b("loop")
+    bench = Bench().program(Asm(CODE).load(0, RAM | 1).bx(0))
+    bench.machine.bus.patch(RAM, ram.assemble())
+    bench.start().run(1000)
+    bench.dhcsr(1)
+    for address in (RAM + 2, RAM + 4, RAM + 6):
+        old = bench.machine.ap_read(address, 2)
+        bench.machine.ap_write(address, 0xBE00, 2)
+        bench.run(100)
+        assert bench.register(15) == address
+        bench.machine.ap_write(address, old, 2)
+        bench.dhcsr(1)
+        bench.run(100)
+    assert bench.halt().register(1) - bench.register(4) in {0, 1}
+
+
+def test_a_step_onto_a_busy_flash_is_finished_when_the_flash_is_free() -> None:
+    bench = Bench().program(Asm(CODE).label("loop").adds(1, 1).b("loop")).start().run(10).halt()
+    bench.set_register(15, CODE)
+    before = bench.register(1)
+    bench.flash.busy = bench.clock.now + 1000 * 125_000
+    bench.dhcsr(5)
+    assert not bench.read(DHCSR) & 1 << 17
+    bench.run(990)
+    assert not bench.read(DHCSR) & 1 << 17
+    bench.run(20)
+    assert bench.read(DHCSR) & 1 << 17
+    assert bench.register(15) == CODE + 2
+    assert bench.register(1) == before + 1
+
+
+def test_unmasking_code_loaded_while_an_interrupt_waits_is_noticed() -> None:
+    code = (
+        Asm(CODE).cpsid().load(0, RAM + 0x101).label("wait").load(1, RAM).ldr(1, 1).cmp(1, 0).b_if("eq", "wait").bx(0)
+    )
+    code.label("irq0").mov(8, 7).bx(14)
+    bench = Bench().program(code, {16: "irq0"}).start().run(100)
+    bench.write(0xE000_E100, 1)
+    bench.machine.set_irq(0)
+    bench.run(100)
+    ram = Asm(RAM + 0x100).adds(7, 1).cpsie().adds(7, 1).label("end").b("end")
+    bench.machine.ap_write_words(RAM + 0x100, ram.assemble())
+    bench.write(RAM, 1)
+    bench.run(100)
+    assert bench.register_while_running(8) == 1
+    assert bench.register_while_running(7) == 2
+
+
+def test_without_unicorn_the_error_says_what_to_install() -> None:
+    program = "import sys; sys.modules['unicorn'] = None; import haltpoint.sim.machine"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert 'pip install "haltpoint[sim]"' in done.stderr
+
+
+def test_importing_the_package_brings_no_emulator() -> None:
+    program = "import sys, haltpoint.sim; sys.exit('unicorn' in sys.modules or 'trio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -11,6 +11,8 @@ import pytest
 from support.cortex import CODE, FLASH, RAM, SYST, Bench
 from support.thumb import Asm
 
+from haltpoint.sim.engine import PRIMASK
+
 HERE = Path(__file__).parent / "firmware"
 COUNTERS = ("ticks", "svcs", "pends", "irq0s", "irq1s", "faults", "errors", "rounds", "sleeps")
 
@@ -105,7 +107,8 @@ def test_an_exception_costs_some_tens_of_microseconds() -> None:
     assert (time.process_time() - start) / 2000 < 150e-6
 
 
-def test_programming_from_ram_costs_some_tens_of_microseconds_a_half_word() -> None:
+@pytest.mark.parametrize("masked", [False, True], ids=["quiet", "an interrupt pending behind PRIMASK"])
+def test_programming_from_ram_costs_some_tens_of_microseconds_a_half_word(masked: bool) -> None:
     ram = Asm(RAM).load(0, FLASH + 0x1000).load(4, 0x4000_1000).load(5, 2000).label("loop").strh(5, 0).half(0x3002)
     ram.label("poll").ldr(6, 4).cmp(6, 0).b_if("ne", "poll").subs(5, 1).cmp(5, 0).b_if("ne", "loop").label("end").b(
         "end"
@@ -114,6 +117,10 @@ def test_programming_from_ram_costs_some_tens_of_microseconds_a_half_word() -> N
     bench.machine.bus.patch(RAM, ram.assemble())
     bench.flash.duration = 52_000_000
     bench.start()
+    if masked:
+        bench.write(0xE000_E100, 1)
+        bench.set_register_while_running(PRIMASK, 1)
+        bench.machine.set_irq(0)
     start = time.process_time()
     bench.run(420 * 2100)
     assert len(bench.flash.log) == 2000

@@ -160,6 +160,12 @@ class Bench:
         """Look into the model: no debugger could."""
         return self.machine.core.engine.read_registers()[index]
 
+    def set_register_while_running(self, index: int, value: int) -> None:
+        """Reach into the model: no debugger could."""
+        registers = self.machine.core.engine.read_registers()
+        registers[index] = value
+        self.machine.core.set_registers(registers)
+
     def set_register(self, regsel: int, value: int) -> None:
         self.write(DCRDR, value)
         self.write(DCRSR, 1 << 16 | regsel)
