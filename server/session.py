@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from ..arm.stop import Stop
-from ..probes.errors import HaltpointError, ProbeGoneError
+from ..probes.errors import HaltpointError, LinkError, ProbeGoneError
 from .client import Client
 from .handlers import HANDLERS
 from .packets import flash, memory, queries, registers, resume, session_control
@@ -233,6 +233,7 @@ class Session:
             self.probe_lost = True
             return Failure(str(error))
         except HaltpointError as error:
+            self._target.link_in_doubt |= isinstance(error, LinkError)
             return Failure(str(error))
         except SessionOver:
             return Failure("The client left while its packet was carried out.")
@@ -345,6 +346,7 @@ class Session:
             await self._say_trouble(str(error))
             raise SessionOver(str(error)) from None
         except HaltpointError as error:
+            self._target.link_in_doubt |= isinstance(error, LinkError)
             await self._say_trouble(str(error))
         return None, True
 

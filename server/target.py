@@ -149,6 +149,8 @@ class Target:
         self.flash = flash
         self.facts = tuple(facts)
         self.attached = False
+        self.link_in_doubt = False
+        """Set after a LinkError: the target may have lost its power, so the next use of the core connects anew."""
         self.points: dict[int, Points] = {}
 
     @property
@@ -161,10 +163,11 @@ class Target:
     # Attaching
 
     async def attach(self, mode: ConnectMode = ConnectMode.HALT) -> None:
-        """Take control of the core; nothing happens when that has been done."""
-        if not self.attached:
+        """Take control of the core; nothing happens when that has been done and the link held since."""
+        if not self.attached or self.link_in_doubt:
             await self._core.connect(mode)
             self.attached = True
+            self.link_in_doubt = False
 
     async def detach(self) -> None:
         """Breakpoints out, catches cleared, the core runs. Unfinished flash writes are forgotten."""

@@ -7,12 +7,15 @@ import random
 import pytest
 import trio
 import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.fake_target import RESET_PC, FakeBoard
 from support.rsp_client import RspClient, session
 
 from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.stop import Stop, StopReason
-from haltpoint.probes.errors import ProbeGoneError, TargetError
+from haltpoint.probes.errors import ProbeGoneError, TargetError, TargetPowerError
+from haltpoint.server.packets.table import PACKETS
 from haltpoint.server.session import Session
 
 
@@ -308,6 +311,19 @@ async def test_target_that_cannot_be_read_while_running(board: FakeBoard) -> Non
         assert (await gdb.ask(b"?")).startswith(b"T05thread:1;00:")
 
 
+async def test_after_a_power_cycle_the_core_is_connected_to_anew(board: FakeBoard) -> None:
+    async with session(board) as gdb:
+        board.core.failure = TargetPowerError("Reading 4 bytes", "the probe measures 0.00 V at the target")
+        assert await gdb.ask(b"m20000000,4") == b"E01"
+        assert await gdb.ask(b"?") == b"E01"
+        board.core.failure = None
+        board.core.calls.clear()
+        assert (await gdb.ask(b"?")).startswith(b"T05")
+        assert board.core.calls[0] == "connect halt"
+        await gdb.ask(b"?")
+        assert board.core.calls.count("connect halt") == 1
+
+
 async def test_failed_resume_is_an_error_with_its_sentence(board: FakeBoard) -> None:
     async with session(board) as gdb:
         board.core.failure = TargetError("Resuming", "the core does not answer")
@@ -481,6 +497,39 @@ async def test_garbage_and_bad_packets_are_survived(board: FakeBoard) -> None:
         await gdb.raw(b"$g#00")
         assert await gdb.reply() == b"E01"
         assert await gdb.ask(b"qC") == b"QC1"
+
+
+ARGUMENTS = st.one_of(
+    st.binary(max_size=30),
+    st.from_regex(rb"[:;,]?[0-9a-f]{1,8}[,=:;]?[0-9a-f]{0,8}[:,;]?[0-9a-f]{0,8}", fullmatch=True),
+    st.sampled_from(
+        [b";c", b";s:1;c", b";t:1", b",68616c74", b",7265736574", b",676f", b":8000000,400", b"20000000,4"]
+    ),
+)
+PIECES = st.one_of(
+    st.tuples(st.sampled_from([name for group in PACKETS.values() for name in group]), ARGUMENTS).map(b"".join),
+    st.binary(max_size=30),
+).map(lambda body: b"$%b#%02x" % (body, sum(body) % 256))
+WIRE = st.lists(st.one_of(PIECES, st.binary(max_size=20), st.just(b"\x03")), max_size=15)
+
+
+@settings(max_examples=200, deadline=None)
+@given(WIRE)
+def test_whatever_is_sent_the_next_question_is_answered(wire: list[bytes]) -> None:
+    async def converse() -> None:
+        board = FakeBoard()
+        async with session(board) as gdb:
+            await gdb.ask(b"!")  # a kill shall not end it
+            for piece in wire:
+                await gdb.raw(piece)
+            await gdb.raw(b"#00")  # an unfinished frame ends here
+            await trio.sleep(1)
+            await gdb.raw(b"\x03")
+            await gdb.send(b"qXfer:threads:read::0,10")
+            while b'm<?xml version="' not in await gdb.reply():
+                pass
+
+    trio.run(converse, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 # Leaving, killing, starting anew

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -54,7 +55,9 @@ class RspClient:
         assert int(checksum, 16) == sum(body) % 256
         self.buffer = self.buffer[end + 3 :]
         if self.acks:
-            await self.raw(b"+")
+            # A server that has said its last word may be gone before it is acknowledged.
+            with contextlib.suppress(trio.BrokenResourceError):
+                await self.raw(b"+")
         return expand(body)
 
     async def _more(self) -> None:
