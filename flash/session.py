@@ -55,7 +55,14 @@ class FlashSession:
         program before it programs the flash sections, so whoever writes RAM for a client while the core is
         halted should say so here.
         """
-        self._kept.append((address, length))
+        start, end = address, address + length
+        apart = []
+        for other_start, other_end in self._kept:
+            if other_end < start or end < other_start:
+                apart.append((other_start, other_end))
+            else:
+                start, end = min(start, other_start), max(end, other_end)
+        self._kept = sorted([*apart, (start, end)])
 
     def discard(self) -> None:
         """Forget all edits; the target has not been touched."""
@@ -96,8 +103,8 @@ class FlashSession:
     def _overwritten(self, kept: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """The parts of ``kept`` (start, end) that the loader will use."""
         layout = self._engine.layout
-        cut = [(max(start, layout.code), min(start + length, layout.end)) for start, length in kept]
-        return sorted({(start, end) for start, end in cut if start < end})
+        cut = [(max(start, layout.code), min(end, layout.end)) for start, end in kept]
+        return [(start, end) for start, end in cut if start < end]
 
     async def _write_back(self, ram: dict[int, bytes]) -> None:
         batch = Batch()

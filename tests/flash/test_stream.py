@@ -1,0 +1,108 @@
+"""The stream against a model of the loader that was written from frame.inc's description alone."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haltpoint.flash.families.stm32f1 import BANK_2, STM32F1
+from haltpoint.flash.memory_map import Region
+from haltpoint.flash.plan import Draft
+from haltpoint.flash.stream import Outcome, Piece, cut, raw_crc
+
+START, PAGE, PAGES = 0x0800_0000, 1024, 6
+END, ERASE, PROGRAM, VERIFY = range(4)
+
+
+class Model:
+    """Executes a stream on an array of bytes; every word of the stream must be used."""
+
+    def __init__(self, flash: bytearray, start: int = START) -> None:
+        self.flash, self.start = flash, start
+        self.commands: list[tuple[int, int, int]] = []
+
+    def execute(self, stream: bytes) -> Outcome:
+        words = iter(struct.iter_unpack("<I", stream))
+        while True:
+            address, argument, operation = (next(words)[0] for _ in range(3))
+            self.commands.append((operation & 0xFF, address, operation >> 8))
+            at = address - self.start
+            if operation & 0xFF == ERASE:
+                assert not at % PAGE
+                self.flash[at : at + PAGE] = b"\xff" * PAGE
+            elif operation & 0xFF == PROGRAM:
+                assert set(self.flash[at : at + argument]) == {0xFF}
+                data = b"".join(struct.pack("<I", next(words)[0]) for _ in range(argument // 4))
+                self.flash[at : at + argument] = data
+            elif operation & 0xFF == VERIFY:
+                crc = zlib.crc32(self.flash[at : at + argument]) ^ 0xFFFF_FFFF
+                if next(words)[0] != crc:
+                    return Outcome.MISMATCH
+            else:
+                assert operation == END
+                assert not list(words)
+                return Outcome.DONE
+
+
+def pieces_of(draft: Draft, old: bytes, payload: int) -> list[Piece]:
+    content = {start: old[start - START : start - START + size] for start, size in draft.unknown()}
+    return cut(draft.plan(content), STM32F1, payload)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, PAGE * PAGES - 1), st.binary(min_size=1, max_size=2000)), min_size=1, max_size=4),
+    st.integers(0, 2**32).map(lambda seed: random.Random(seed).randbytes(PAGE * PAGES)),
+    st.sampled_from([12, 64, 1020, 4092]),
+)
+def test_the_stream_does_what_the_plan_says(writes: list[tuple[int, bytes]], old: bytes, payload: int) -> None:
+    draft = Draft((Region("flash", "flash", START, PAGE * PAGES, PAGE),), 0xFF)
+    expected = bytearray(old)
+    for offset, data in writes:
+        data = data[: PAGE * PAGES - offset]
+        draft.write(START + offset, data)
+        expected[offset : offset + len(data)] = data
+    pieces = pieces_of(draft, old, payload)
+    assert all(len(piece.data) == payload for piece in pieces[:-1])
+    assert 0 < len(pieces[-1].data) <= payload
+    flash = bytearray(old)
+    assert Model(flash).execute(b"".join(piece.data for piece in pieces)) is Outcome.DONE
+    assert flash == expected
+
+
+def test_times_add_up_however_the_stream_is_cut() -> None:
+    draft = Draft((Region("flash", "flash", START, PAGE * PAGES, PAGE),), 0xFF)
+    draft.erase(START, 3 * PAGE)
+    draft.write(START, b"\1\2" * 700 + b"\xff\xff" * 10 + b"\3\4" * 100)
+    own = 3 * 20e-3 + 800 * 52.5e-6 + 3 * PAGE * STM32F1.verify_per_byte
+    for payload in (16, 508, 4092):
+        pieces = pieces_of(draft, b"", payload)
+        assert sum(piece.typical for piece in pieces) == pytest.approx(own)
+        assert all(piece.maximum >= piece.typical for piece in pieces)
+
+
+def test_a_flash_that_differs_is_a_mismatch() -> None:
+    draft = Draft((Region("flash", "flash", START, PAGE * PAGES, PAGE),), 0xFF)
+    draft.write(START, b"x" * PAGE)
+    stream = b"".join(piece.data for piece in pieces_of(draft, b"", 4092))
+    damaged = stream.replace(struct.pack("<I", raw_crc(b"x" * PAGE)), b"\0\0\0\0")
+    assert Model(bytearray(PAGE * PAGES)).execute(damaged) is Outcome.MISMATCH
+
+
+def test_the_second_bank_has_its_own_registers() -> None:
+    draft = Draft((Region("flash", "1", BANK_2 - PAGE, PAGE, PAGE), Region("flash", "2", BANK_2, PAGE, PAGE)), 0xFF)
+    draft.write(BANK_2 - PAGE, b"y" * 2 * PAGE)
+    model = Model(bytearray(2 * PAGE), BANK_2 - PAGE)
+    model.execute(b"".join(piece.data for piece in cut(draft.plan({}), STM32F1, 4092)))
+    assert model.commands == [
+        (ERASE, BANK_2 - PAGE, 0),
+        (PROGRAM, BANK_2 - PAGE, 0),
+        (ERASE, BANK_2, 0x40),
+        (PROGRAM, BANK_2, 0x40),
+        (VERIFY, BANK_2 - PAGE, 0),
+        (END, 0, 0),
+    ]
