@@ -8,7 +8,8 @@ General layout, from the bytes upwards:
 - ``client``       what a handler knows of the client; ``monitor`` the commands behind ``monitor``
 - ``target``       the one object handlers debug, with optional capabilities as optional attributes
 - ``description``, ``memory_map``, ``stop_replies``  what a client is told about registers, memory and stops
-- ``session``      one client from connect to goodbye, over any trio stream
+- ``line``         a trio stream with the codec around it
+- ``session``      one client from connect to goodbye
 - ``listen``, ``refusal``  the port, one client at a time
 - ``board``        from a probe selector to a target, and back
 - ``cli``          the command line; the only module that knows of the simulator

@@ -1,9 +1,9 @@
-"""One client from connect to goodbye: the trio shell around the packet codec, over any stream.
+"""One client from connect to goodbye: packets in, handlers asked, replies and stops out.
 
-Two tasks. One receives: it feeds the codec, sends acknowledgments at once and passes events on. The
-other answers them in order, one at a time, each under its packet's deadline, so that GDB is never left
-waiting longer than it counts answers. While the target runs, the answer to a resume is owed: the
-second task then looks at the target, fast at first, and at what the client sends in between.
+Two tasks. One receives (see ``line``). The other answers what came in order, one packet at a time, each
+under its packet's deadline, so that GDB is never left waiting longer than it counts answers. While the
+target runs, the answer to a resume is owed: the second task then looks at the target, fast at first,
+and at what the client sends in between.
 
 Whatever ends the session, the target is let go: breakpoints out, catches cleared, running.
 """
@@ -20,10 +20,11 @@ from ..arm.stop import Stop
 from ..probes.errors import HaltpointError, LinkError, ProbeGoneError
 from .client import Client
 from .handlers import HANDLERS
+from .line import Line, SessionOver
 from .packets import flash, memory, queries, registers, resume, session_control
 from .packets.base import Packet
 from .packets.table import Invalid, Unknown, parse
-from .protocol import Defect, Event, Interrupt, Malformed, Protocol, Request
+from .protocol import Defect, Event, Interrupt, Malformed, Request
 from .replies import Data, Failure, Reply, ReportStop, Running, Silence
 from .stop_replies import stop_reply, unreadable_stop_reply
 from .target import Target
@@ -32,7 +33,6 @@ __all__ = ["GOODBYE_DEADLINE", "Session"]
 
 log = logging.getLogger(__name__)
 
-RECEIVE_SIZE = 65536
 POLL_FASTEST = 0.0002
 POLL_SLOWEST = 0.005
 POLL_IN_TROUBLE = 0.25
@@ -71,10 +71,6 @@ DEFECTS = {
 }
 
 
-class SessionOver(Exception):  # noqa: N818 - not an error: the way out of nested waiting
-    """The client is gone, or there is nothing left to serve it with."""
-
-
 class Session:
     """One client's session. ``run`` returns when it is over and never raises for what the client did.
 
@@ -82,20 +78,18 @@ class Session:
     """
 
     def __init__(self, stream: trio.abc.Stream, target: Target) -> None:
-        self._stream = stream
+        self._line = Line(stream)
         self._target = target
-        self._protocol = Protocol()
-        self._client = Client(target, self._say)
-        self._sending = trio.Lock()
-        self._forward, self._events = trio.open_memory_channel[Event](0)
+        self._client = Client(target, self._line.say)
         self._interrupted_at = -math.inf
+        self._trouble = ""
         self.probe_lost = False
 
     async def run(self) -> None:
         """Serve until the client leaves; the target is let go in any case, also when cancelled."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._receive)
+                nursery.start_soon(self._line.receive)
                 try:
                     await self._answer_all()
                 except SessionOver as why:
@@ -104,7 +98,7 @@ class Session:
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + GOODBYE_DEADLINE):
                 await self._let_go()
-                await trio.aclose_forcefully(self._stream)
+                await self._line.close()
 
     async def _let_go(self) -> None:
         if self.probe_lost:
@@ -114,60 +108,11 @@ class Session:
         except HaltpointError as error:
             log.error("Letting the target go at the end of the session: %s", error)  # noqa: TRY400 - a sentence
 
-    # Receiving
-
-    async def _receive(self) -> None:
-        """Feed the codec until the client leaves."""
-        async with self._forward:
-            while not self._protocol.closed:
-                try:
-                    data = await self._stream.receive_some(RECEIVE_SIZE)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    data = b""
-                if data:
-                    self._protocol.receive_data(bytes(data))
-                else:
-                    self._protocol.receive_eof()
-                try:
-                    await self._flush()  # acknowledgments leave before anything is carried out
-                    for event in self._protocol.events_received():
-                        await self._forward.send(event)
-                except (SessionOver, trio.BrokenResourceError):
-                    return
-
-    async def _next_event(self) -> Event:
-        try:
-            return await self._events.receive()
-        except trio.EndOfChannel:
-            raise SessionOver("the client closed the connection") from None
-
-    # Sending
-
-    async def _flush(self) -> None:
-        async with self._sending:
-            data = self._protocol.data_to_send()
-            if not data:
-                return
-            try:
-                await self._stream.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                raise SessionOver("the client does not take answers any more") from None
-
-    async def _send(self, payload: bytes) -> None:
-        log.debug("> %s", payload)
-        self._protocol.send_packet(payload)
-        await self._flush()
-
-    async def _say(self, text: str) -> None:
-        log.debug("> console: %s", text)
-        self._protocol.send_console(text)
-        await self._flush()
-
     # Answering
 
     async def _answer_all(self) -> None:
         while True:
-            event = await self._next_event()
+            event = await self._line.next_event()
             if isinstance(event, Interrupt):
                 # The target stands. GDB sends this only while it believes otherwise: it crossed a stop reply.
                 self._interrupted_at = trio.current_time()
@@ -182,7 +127,7 @@ class Session:
         log.debug("< %s", event.data[:200])
         packet = parse(event.data, self._target.capabilities)
         if isinstance(packet, Unknown):
-            await self._send(b"")
+            await self._line.send(b"")
         elif isinstance(packet, Invalid):
             name = packet.name.decode("ascii", "replace")
             await self._fail(Failure(f"The packet {name!r} could not be read: {packet.why}."), None)
@@ -246,15 +191,15 @@ class Session:
         if isinstance(reply, Running):
             return True
         if isinstance(reply, Data):
-            await self._send(reply.payload)
+            await self._line.send(reply.payload)
         elif isinstance(reply, ReportStop):
             await self._report(reply.stop, interrupted=reply.interrupted, say=_is_resume(packet))
         elif isinstance(reply, Failure):
             await self._fail(reply, packet)
         elif isinstance(reply, Silence):
             log.debug("= no reply to %s", type(packet).__name__)
-        if self._client.start_no_ack and not self._protocol.no_ack:
-            self._protocol.start_no_ack_mode()
+        if self._client.start_no_ack:
+            self._line.start_no_ack_mode()
         if isinstance(packet, session_control.Kill) and not self._client.extended:
             raise SessionOver("the client killed the target")
         return False
@@ -264,17 +209,17 @@ class Session:
         log.log(logging.DEBUG if failure.quiet else logging.WARNING, "%s", failure.text)
         texts = "error-message+" in self._client.features
         if isinstance(packet, queries.MonitorCommand):
-            await self._say(failure.text + "\n")
+            await self._line.say(failure.text + "\n")
         elif not failure.quiet:
             if not texts or isinstance(packet, TEXT_NOT_SHOWN):
                 self._client.say_later(failure.text)
             if _is_resume(packet):
                 await self._client.say_what_waits()
         if texts and not isinstance(packet, queries.MonitorCommand):
-            await self._send(b"E." + failure.text.encode("ascii", "replace"))
+            await self._line.send(b"E." + failure.text.encode("ascii", "replace"))
         else:
             # GDB 13 recognises an error of qRcmd only with two decimal digits.
-            await self._send(b"E01")
+            await self._line.send(b"E01")
         if self.probe_lost:
             raise SessionOver(failure.text)
 
@@ -287,7 +232,7 @@ class Session:
             if explanation:
                 self._client.say_later(explanation)
             await self._client.say_what_waits()
-        await self._send(await stop_reply(self._target, stop, self._client.features, interrupted=interrupted))
+        await self._line.send(await stop_reply(self._target, stop, self._client.features, interrupted=interrupted))
 
     # Running
 
@@ -305,7 +250,7 @@ class Session:
                 return
             event = None
             with trio.move_on_after(POLL_IN_TROUBLE if trouble else pause):
-                event = await self._next_event()
+                event = await self._line.next_event()
             pause = min(2 * pause, POLL_SLOWEST)
             if event is not None and await self._answer_while_running(event):
                 return
@@ -330,7 +275,7 @@ class Session:
         stop, _ = await self._look(self._target.halt)
         if stop is None:
             await self._client.say_what_waits()
-            await self._send(unreadable_stop_reply())
+            await self._line.send(unreadable_stop_reply())
         else:
             await self._report_safely(stop, interrupted=True)
 
@@ -353,7 +298,7 @@ class Session:
     async def _say_trouble(self, sentence: str) -> None:
         if sentence != self._trouble:
             log.warning("%s", sentence)
-            await self._say(sentence + "\n")
+            await self._line.say(sentence + "\n")
         self._trouble = sentence
 
     async def _report_safely(self, stop: Stop, *, interrupted: bool) -> None:
@@ -364,9 +309,7 @@ class Session:
         except HaltpointError as error:
             self._client.say_later(str(error))
             await self._client.say_what_waits()
-            await self._send(unreadable_stop_reply())
-
-    _trouble = ""
+            await self._line.send(unreadable_stop_reply())
 
 
 def _is_resume(packet: object) -> bool:
