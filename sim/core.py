@@ -65,7 +65,7 @@ class Core(Timebase):
             Exit.NO_COPROCESSOR: lambda: self.faults.raise_(CFSR.NOCP),
             Exit.INVALID_STATE: lambda: self.faults.raise_(CFSR.INVSTATE),
             Exit.UNALIGNED: lambda: self.faults.raise_(CFSR.UNALIGNED),
-            Exit.EXCEPTION_RETURN: self._exception_return,
+            Exit.EXCEPTION_RETURN: self.exceptions.leave,
             Exit.FETCH_FAULT: self._fetch_fault,
             Exit.READ_FAULT: lambda: self.faults.data_fault(self.port.fault_at(self.engine.fault_address)),
             Exit.WRITE_FAULT: lambda: self.faults.data_fault(self.port.fault_at(self.engine.fault_address)),
@@ -170,11 +170,7 @@ class Core(Timebase):
                 self.stores.clear()
         if reason is not Exit.LIMIT:
             self._on_exit[reason]()
-        if self.stores:
-            self._drain()
-        if self.late_fault:
-            self.late_fault = False
-            self.faults.imprecise()
+        self._drain()
 
     def halt_if_idle(self) -> None:
         """Enter debug state at once, unless the last instruction still waits on the bus: it is finished first."""
@@ -183,7 +179,7 @@ class Core(Timebase):
             self.debug.enter_requested()
 
     def step(self) -> bool:
-        """Execute one instruction, or take one exception instead (DDI0403E C1.5.3); False: the bus must be waited for."""
+        """Execute one instruction, or take one exception instead (C1.5.3); False: the bus must be waited for."""
         self.port.look_at_flash()
         self.sleeping = False
         if self.exceptions.pending:
@@ -232,10 +228,10 @@ class Core(Timebase):
                 self.port.carry_out(store)
             except BusFault:
                 self.late_fault = True
-        if self.late_fault and not self._in_slice:
+            self.port.look_at_flash()
+        if self.late_fault:
             self.late_fault = False
             self.faults.imprecise()
-        self.port.look_at_flash()
         return True
 
     # --- exceptions
@@ -280,8 +276,8 @@ class Core(Timebase):
         self.sleeping = not self.event_register
         self.event_register = False
 
-    def returned(self, _: int) -> None:
-        """An exception return was completed."""
+    def returned(self) -> None:
+        """Look whether the return that was just completed ends in sleep (SCR.SLEEPONEXIT, B1.5.19)."""
         if self.sleep_on_exit and not self.exceptions.active:
             self._wait_for_interrupt()
 
@@ -316,9 +312,6 @@ class Core(Timebase):
             self.debug.fpb.step_through(pc)
         else:
             self.faults.raise_(CFSR.DIVBYZERO)
-
-    def _exception_return(self) -> None:
-        self.exceptions.leave()
 
     def _fetch_fault(self) -> None:
         pc = self.engine.pc

@@ -212,7 +212,7 @@ class Exceptions:
             return
         core.cycle += RETURN_CYCLES
         if self._pop(code, registers):
-            core.returned(code)
+            core.returned()
 
     def _return_allowed(self, code: int, value: int, number: int) -> bool:
         if not self.active >> number & 1 or value & 0xFFFF_FFF0 != 0xFFFF_FFF0:

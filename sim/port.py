@@ -204,6 +204,8 @@ class CorePort:
     def look_at_flash(self) -> None:
         """Notice that an array became busy: loads from it are watched, a fetch from it waits."""
         busy = max((flash.controller.busy_until() for flash in self.flashes if flash.controller), default=0)
+        if busy and self.core.clockwork.cycle_at(busy) <= self.core.cycle:
+            busy = 0
         if busy == self._busy_until:
             return
         self._busy_until = busy

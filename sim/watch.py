@@ -54,9 +54,11 @@ class CodeSites:
     def changed(self, address: int, length: int) -> None:
         """Memory was changed from outside the program: look at what is there now."""
         slot = self.core.bus.find(address) if self._armed else None
-        if slot is None or not isinstance(slot[2], Memory):
+        if slot is None:
             return
         base, size, owner = slot
+        if not isinstance(owner, Memory):
+            return
         first = max(address - base & ~1, _REACH) - _REACH
         last = min(address - base + length + _REACH, size)
         for find, call in self._armed.values():

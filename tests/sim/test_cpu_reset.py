@@ -15,20 +15,9 @@ from support.cortex import (
     RAM,
     STACK,
     Bench,
+    running,
 )
 from support.thumb import Asm
-
-
-def counting() -> Asm:
-    return Asm(CODE).label("loop").adds(0, 1).b("loop")
-
-
-def running(code: Asm | None = None) -> Bench:
-    """Return a machine that has run for a while, its reset no longer news."""
-    bench = Bench().program(code or counting()).start().run(100)
-    bench.read(DHCSR)
-    return bench.run(100)
-
 
 # --- reset
 

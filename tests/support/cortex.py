@@ -44,6 +44,8 @@ __all__ = [
     "Bench",
     "OpenFlash",
     "Scratch",
+    "counting",
+    "running",
 ]
 
 FLASH = 0x0800_0000
@@ -187,3 +189,15 @@ class Bench:
             core.exceptions.active,
             self.machine.bus.peek(RAM, 0x5000),
         )
+
+
+def counting() -> Asm:
+    """Return a loop that counts in R0."""
+    return Asm(CODE).label("loop").adds(0, 1).b("loop")
+
+
+def running(code: Asm | None = None) -> Bench:
+    """Return a machine that has run for a while, its reset no longer news."""
+    bench = Bench().program(code or counting()).start().run(100)
+    bench.read(DHCSR)
+    return bench.run(100)
