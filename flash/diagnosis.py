@@ -61,7 +61,7 @@ async def explain_stop(memory: Memory, layout: Layout, state: CoreState, waited:
     elif not state.dhcsr.S_HALT:
         seen = f"the loader made no progress for {waited:.1f} s ({state.dhcsr})"
     elif state.dfsr.VCATCH:
-        seen = f"the loader faulted{await _fault_place(memory, layout, state)} ({await _faults(memory)})"
+        seen = f"{await _fault_place(memory, layout, state)} ({await _faults(memory)})"
     else:
         seen = f"the core stopped at 0x{state.pc or 0:08X}, not at the loader's end 0x{layout.done:08X} ({state.dfsr})"
     return LoaderError(ATTEMPT, seen, advice, pc=state.pc, dhcsr=state.dhcsr.value)
@@ -85,7 +85,9 @@ async def _fault_place(memory: Memory, layout: Layout, state: CoreState) -> str:
         except HaltpointError:  # the place is a help, not the finding
             place = state.pc
     stopped = "" if place == state.pc else f", stopped at 0x{state.pc:08X}"
-    return f" at 0x{place:08X}{stopped}"
+    if layout.code <= (place or 0) < layout.table:
+        return f"the loader faulted at 0x{place:08X}{stopped}"
+    return f"an interrupt or exception led out of the loader, to a fault at 0x{place:08X}{stopped}"
 
 
 def compare_upload(address: int, expected: bytes, read: bytes) -> None:

@@ -93,7 +93,7 @@ class LoaderEngine:
                 await self._leave_after_failure(visit)
             raise
         with trio.CancelScope(shield=True):
-            await self._leave(visit)
+            await self._leave_after_success(visit)
 
     async def _visit(self, visit: Visit, plan: Plan) -> None:
         visit.registers = await self._read_registers()
@@ -253,6 +253,16 @@ class LoaderEngine:
             if regsel != Regsel.SP and now[regsel] != value:  # SP is MSP or PSP, which follow
                 batch.write_core(regsel, value)
         await self._memory.run(batch)
+
+    async def _leave_after_success(self, visit: Visit) -> None:
+        try:
+            await self._leave(visit)
+        except HaltpointError as error:
+            raise FlashError(
+                "Putting the target's registers back after programming",
+                f"{error.attempt} failed: {error.seen}",
+                "The flash is programmed and verified; reset the target (monitor reset halt).",
+            ) from error
 
     async def _leave_after_failure(self, visit: Visit) -> None:
         """Halt and undo what can be undone; what fails here goes to the log, because the first failure is raised."""

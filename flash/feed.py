@@ -21,6 +21,8 @@ __all__ = ["Feeder", "Pace"]
 
 COUNT_MASK = 0xFF_FFFF
 OUTCOME_SHIFT = 24
+FIRST_LOOK = 0.003
+"""Seconds: the loader needs about 2 ms at 8 MHz for its CRC table."""
 SHORTEST_NAP = 0.002
 """Seconds between two looks."""
 MARGIN = 0.1
@@ -95,6 +97,7 @@ class Feeder:
 
     async def run(self) -> Outcome | None:
         """Feed until the loader tells an outcome; None for a progress word that no loader of ours writes."""
+        await trio.sleep(FIRST_LOOK)
         while True:
             outcome = await self._look()
             if outcome is not Outcome.RUNNING:
