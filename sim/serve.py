@@ -6,7 +6,8 @@ import json
 import logging
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,11 @@ import trio
 from .board import Board, open_board
 from .errors import ServeError
 from .pacing import Pauses, WallPace
+from .stlink.trace import CommandTrace
+from .transfers import Transfer
 from .usbip_server import Export, Server
 
-__all__ = ["DEFAULT_BOARD", "ServeOptions", "export_board", "run", "serve", "statistics"]
+__all__ = ["DEFAULT_BOARD", "ServeOptions", "Served", "listen", "put_on_bus", "run", "serve", "statistics"]
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +43,32 @@ class ServeOptions:
     trace: Path | None = None
 
 
-def export_board(port: int, board: Board, options: ServeOptions) -> Export:
-    """Put a board on the server's bus."""
+@dataclass(frozen=True)
+class Served:
+    """A board on the server's bus."""
 
+    board: Board
+    export: Export
+    commands: CommandTrace
+
+
+def put_on_bus(boards: Sequence[Board], options: ServeOptions, write: Callable[[str], None] | None) -> list[Served]:
+    """Give boards the ports 1, 2 ... of a server's bus; ``write`` gets a line for each probe command."""
+    return [_put(port, board, options, write) for port, board in enumerate(boards, 1)]
+
+
+def _put(port: int, board: Board, options: ServeOptions, write: Callable[[str], None] | None) -> Served:
     def settle() -> None:
         if board.machine.powered:
             board.machine.run_until_now()
 
-    pacing = WallPace() if options.pace else Pauses(options.pause)
-    return Export(port, board.probe, settle, pacing, board.selector)
+    def observe(transfer: Transfer) -> None:
+        commands.transfer(transfer.endpoint, transfer.data, transfer.problem)
+
+    export = Export(port, board.probe, settle, WallPace() if options.pace else Pauses(options.pause), board.selector)
+    commands = CommandTrace(board.probe, write and (lambda line: write(f"{export.busid} {line}")))
+    export.carrier.observe = observe
+    return Served(board, export, commands)
 
 
 def run(options: ServeOptions, tell: Callable[[str], None]) -> int:
@@ -57,26 +77,31 @@ def run(options: ServeOptions, tell: Callable[[str], None]) -> int:
     ``tell`` gets the lines for the user; the last one before clients may come begins with "Listening".
     """
     boards = [open_board(selector) for selector in options.boards]
-    exports = [export_board(port, board, options) for port, board in enumerate(boards, 1)]
-    server = Server(exports)
-    trio.run(partial(_run, server, boards, options, tell))
-    return 1 if any(export.problem for export in exports) else 0
+    with _trace(options) as write:
+        served = put_on_bus(boards, options, write)
+        trio.run(partial(_run, served, options, tell))
+    return 1 if any(one.export.problem for one in served) else 0
 
 
-async def _run(server: Server, boards: Sequence[Board], options: ServeOptions, tell: Callable[[str], None]) -> None:
-    listener = _listen(options)
+async def _run(served: Sequence[Served], options: ServeOptions, tell: Callable[[str], None]) -> None:
+    server = Server([one.export for one in served])
+    listener = listen(options)
+
+    def save() -> None:
+        _write_statistics(server, served, options)
+
     try:
         for export in server.exports:
             one = export.device.descriptor
             tell(f"{export.busid}: {export.name} ({one.vendor:04x}:{one.product:04x})")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_signals, server, boards, options, nursery.cancel_scope)
-            await nursery.start(partial(serve, server, listener))
+            await nursery.start(_signals, save, nursery.cancel_scope)
+            await nursery.start(serve, server, listener)
             tell(f"Listening on {_where(options, listener)} for USB/IP clients")
     finally:
         if options.host.startswith(UNIX):
             await trio.Path(options.host.removeprefix(UNIX)).unlink(missing_ok=True)
-        _write_statistics(server, boards, options)
+        save()
 
 
 async def serve(
@@ -92,19 +117,35 @@ async def serve(
         task_status.started()
 
 
-async def _signals(server: Server, boards: Sequence[Board], options: ServeOptions, scope: trio.CancelScope) -> None:
+async def _signals(save: Callable[[], None], scope: trio.CancelScope, task_status: trio.TaskStatus[None]) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) as signals:
+        task_status.started()
         async for number in signals:
             if number != signal.SIGUSR1:
                 break
-            _write_statistics(server, boards, options)
+            save()
     scope.cancel()
+
+
+@contextmanager
+def _trace(options: ServeOptions) -> Iterator[Callable[[str], None] | None]:
+    """Give the place for the lines of the trace: its file, the log when that is detailed, or none."""
+    if options.trace is None:
+        yield log.debug if log.isEnabledFor(logging.DEBUG) else None
+        return
+    try:
+        file = options.trace.open("w", buffering=1)
+    except OSError as error:
+        raise ServeError(f"the trace cannot be written to {options.trace} ({error.strerror})") from error
+    with file:
+        yield lambda line: print(line, file=file)
 
 
 # --- where to listen
 
 
-def _listen(options: ServeOptions) -> trio.SocketListener:
+def listen(options: ServeOptions) -> trio.SocketListener:
+    """Open the server's socket. Raises ServeError."""
     where = f"{options.host}:{options.port}"
     try:
         if options.host.startswith(UNIX):
@@ -136,24 +177,29 @@ def _where(options: ServeOptions, listener: trio.SocketListener) -> str:
 # --- statistics
 
 
-def statistics(server: Server, boards: Sequence[Board]) -> dict[str, Any]:
-    """Return what happened so far, for JSON."""
+def statistics(server: Server, served: Sequence[Served]) -> dict[str, Any]:
+    """Return what happened so far, for JSON. Counts are exact; ``seconds`` is each board's virtual time."""
     return {
         "clients": server.clients,
         "malformed": server.malformed,
-        "boards": [_board_statistics(export, board) for export, board in zip(server.exports, boards, strict=True)],
+        "boards": [_board_statistics(one) for one in served],
     }
 
 
-def _board_statistics(export: Export, board: Board) -> dict[str, Any]:
+def _board_statistics(one: Served) -> dict[str, Any]:
+    export, commands = one.export, one.commands
     return {
         "busid": export.busid,
         "board": export.name,
         "seconds": export.seconds,
         "imports": export.imports,
-        "usb": asdict(board.stats),
-        "endpoints": {_name(endpoint): asdict(counts) for endpoint, counts in sorted(export.carrier.counts.items())},
-        "unmodelled": list(board.wire.unmodelled),
+        "bulk": one.board.stats.bulk,
+        "usb": asdict(one.board.stats),
+        "pipes": {_name(endpoint): asdict(counts) for endpoint, counts in sorted(export.carrier.counts.items())},
+        "commands": dict(commands.commands.most_common()),
+        "statuses": dict(commands.statuses.most_common()),
+        "unknown_commands": dict(commands.unknown),
+        "unmodelled": list(one.board.wire.unmodelled),
         "problem": export.problem,
     }
 
@@ -163,13 +209,13 @@ def _name(endpoint: int) -> str:
     return f"bulk 0x{endpoint:02X} {direction}" if endpoint & 0x0F else f"control {direction}"
 
 
-def _write_statistics(server: Server, boards: Sequence[Board], options: ServeOptions) -> None:
+def _write_statistics(server: Server, served: Sequence[Served], options: ServeOptions) -> None:
     if options.stats is None:
         return
-    text = json.dumps(statistics(server, boards), indent=2) + "\n"
-    partial_file = options.stats.with_name(options.stats.name + ".part")
+    text = json.dumps(statistics(server, served), indent=2) + "\n"
+    unfinished = options.stats.with_name(options.stats.name + ".part")
     try:
-        partial_file.write_text(text)
-        partial_file.replace(options.stats)  # a reader never sees half a file
+        unfinished.write_text(text)
+        unfinished.replace(options.stats)  # a reader never sees half a file
     except OSError as error:
         log.error("The statistics cannot be written to %s: %s", options.stats, error.strerror or error)  # noqa: TRY400

@@ -7,9 +7,9 @@ them up: a timeout is the client's CMD_UNLINK, there are none here.
 from __future__ import annotations
 
 import errno
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .usb import UNTIMED, PendingIn, Setup, UsbDevice, UsbFailure, UsbReason
 from .usbip import Submit, Unlink, submit_reply, unlink_reply
@@ -26,17 +26,14 @@ GIVEN_UP = -errno.ECONNRESET
 
 PORT_RESET = (0x23, 3, 4)  # SET_FEATURE(PORT_RESET) to the hub (USB 2.0 11.24.2.13), which is not there
 
-CONTROL = ("control OUT", "control IN")
-BULK = ("OUT", "IN")
-
 
 @dataclass(frozen=True)
 class Transfer:
-    """A finished transfer, for observers."""
+    """A finished transfer, for observers; ``problem`` is "" or why it failed: STALL, OVERFLOW, GONE, IO."""
 
     endpoint: int
     data: bytes
-    status: int
+    problem: str
 
 
 @dataclass
@@ -50,15 +47,10 @@ class Counts:
     given_up: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     request: Submit
     pending: PendingIn | None  # None: lost on its way, only giving up ends it
-
-
-@dataclass
-class _Queue:
-    waiting: deque[_Waiting] = field(default_factory=deque)
 
 
 class Carrier:
@@ -68,13 +60,12 @@ class Carrier:
         self.device = device
         self.counts: dict[int, Counts] = {}
         self.observe: Callable[[Transfer], None] = _ignore
-        self._queues: dict[int, _Queue] = {}
-        self.resets: Counter[str] = Counter()
+        self._queues: dict[int, deque[_Waiting]] = {}
 
     @property
     def waiting(self) -> int:
         """Number of transfers that have not been answered."""
-        return sum(len(queue.waiting) for queue in self._queues.values())
+        return sum(len(queue) for queue in self._queues.values())
 
     def submit(self, request: Submit) -> bytes:
         """Begin a transfer; the answers that it brings, to itself and to those that waited."""
@@ -88,9 +79,9 @@ class Carrier:
     def unlink(self, request: Unlink) -> bytes:
         """Give a transfer up."""
         for endpoint, queue in self._queues.items():
-            for one in queue.waiting:
+            for one in queue:
                 if one.request.seqnum == request.victim:
-                    queue.waiting.remove(one)
+                    queue.remove(one)
                     self._counts(endpoint).given_up += 1
                     return unlink_reply(request, GIVEN_UP)
         return unlink_reply(request, 0)
@@ -98,7 +89,7 @@ class Carrier:
     def look(self) -> bytes:
         """Answer the waiting transfers whose data has come."""
         out = bytearray()
-        for endpoint in [endpoint for endpoint, queue in self._queues.items() if queue.waiting]:
+        for endpoint in [endpoint for endpoint, queue in self._queues.items() if queue]:
             out += self._look(self._queues[endpoint])
         return bytes(out)
 
@@ -111,10 +102,10 @@ class Carrier:
         self.forget()
         self.device.bus_reset()
 
-    def _look(self, queue: _Queue) -> bytes:
+    def _look(self, queue: deque[_Waiting]) -> bytes:
         out = bytearray()
-        while queue.waiting:
-            head = queue.waiting[0]
+        while queue:
+            head = queue[0]
             if head.pending is None:
                 break
             try:
@@ -125,22 +116,28 @@ class Carrier:
                 if data is None:
                     break
                 answer = self._done(head.request, data)
-            if queue.waiting and queue.waiting[0] is head:
-                queue.waiting.popleft()
+            if queue and queue[0] is head:
+                queue.popleft()
             out += answer
         return bytes(out)
+
+    def _end_all(self) -> bytes:
+        """Reset the device; Linux ends the transfers that wait with ESHUTDOWN then."""
+        waiting = [one.request for queue in self._queues.values() for one in queue]
+        self.release()
+        return b"".join(submit_reply(request, -errno.ESHUTDOWN) for request in waiting)
 
     # --- the three kinds
 
     def _in(self, request: Submit) -> bytes:
-        queue = self._queues.setdefault(request.endpoint, _Queue())
+        queue = self._queues.setdefault(request.endpoint, deque())
         try:
             pending = self.device.submit_in(request.endpoint, request.length)
         except UsbFailure as failure:
             if failure.reason is not UsbReason.TIMEOUT:
                 return self._failed(request, failure)
             pending = None
-        queue.waiting.append(_Waiting(request, pending))
+        queue.append(_Waiting(request, pending))
         return self._look(queue)
 
     def _out(self, request: Submit) -> bytes:
@@ -149,7 +146,7 @@ class Carrier:
         except UsbFailure as failure:
             if failure.reason is not UsbReason.TIMEOUT:
                 return self._failed(request, failure)
-            self._queues.setdefault(request.endpoint, _Queue()).waiting.append(_Waiting(request, None))
+            self._queues.setdefault(request.endpoint, deque()).append(_Waiting(request, None))
             return b""
         return self._done(request, request.data, taken)
 
@@ -163,8 +160,7 @@ class Carrier:
         )
         try:
             if (kind, code, value) == PORT_RESET:
-                self.device.bus_reset()
-                return self._done(request, b"")
+                return self._end_all() + self._done(request, b"")
             reply = self.device.control(Setup(kind, code, value, index, request.data, min(length, request.length)))
         except UsbFailure as failure:
             return self._failed(request, failure)
@@ -176,7 +172,7 @@ class Carrier:
         counts = self._counts(request.endpoint)
         counts.transfers += 1
         counts.bytes += len(data)
-        self.observe(Transfer(request.endpoint, data, 0))
+        self.observe(Transfer(request.endpoint, data, ""))
         return submit_reply(request, 0, data if request.endpoint & 0x80 else b"", taken)
 
     def _failed(self, request: Submit, failure: UsbFailure) -> bytes:
@@ -186,9 +182,8 @@ class Carrier:
             counts.stalls += 1
         else:
             counts.errors += 1
-        status = STATUS[failure.reason]
-        self.observe(Transfer(request.endpoint, b"", status))
-        return submit_reply(request, status)
+        self.observe(Transfer(request.endpoint, b"", failure.reason.name))
+        return submit_reply(request, STATUS[failure.reason])
 
     def _counts(self, endpoint: int) -> Counts:
         return self.counts.setdefault(endpoint, Counts())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..usb import UsbDevice, UsbFailure, UsbReason
 from .commands import DEBUG_FAMILY, Command, debug_commands, top_commands
 from .memory import DataPhase
@@ -24,7 +26,16 @@ class StLink(UsbDevice):
         self._debug = debug_commands(state)
         self._phase: DataPhase | None = None
         self._data = bytearray()
-        self.on_command = _ignore
+        self.on_command: Callable[[bytes], None] = _ignore
+
+    @property
+    def expects_data(self) -> bool:
+        """True while the data that a command announced is not complete."""
+        return self._phase is not None
+
+    def knows(self, command: bytes) -> bool:
+        """Report whether this firmware has the command."""
+        return command[1] in self._debug if command[0] == DEBUG_FAMILY else command[0] in self._top
 
     def on_out(self, endpoint: int, data: bytes) -> None:
         """Take a command, or a part of the data that a command announced."""
