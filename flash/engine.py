@@ -113,8 +113,9 @@ class LoaderEngine:
         if word is None:
             return
         status = DHCSR(word)
-        visit.was_reset = status.S_RESET_ST or not status.S_HALT
-        if visit.was_reset:
+        visit.was_reset = status.S_RESET_ST
+        if visit.was_reset or not status.S_HALT:
+            visit.registers = {}  # a running core answers with old values
             raise LoaderError(
                 "Preparing to program the flash",
                 f"the target was reset or has started to run ({status}); nothing has been erased",
@@ -257,6 +258,8 @@ class LoaderEngine:
     async def _leave_after_success(self, visit: Visit) -> None:
         try:
             await self._leave(visit)
+        except ProbeError:
+            raise
         except HaltpointError as error:
             raise FlashError(
                 "Putting the target's registers back after programming",

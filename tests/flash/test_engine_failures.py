@@ -14,6 +14,7 @@ from haltpoint.arm.core import ConnectMode, CortexM
 from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.flash.diagnosis import compare_upload
 from haltpoint.flash.errors import FlashError, LoaderError, ProtectedError, VerifyError
+from haltpoint.flash.plan import Draft
 from haltpoint.probes.discovery import UsbHost, open_probe
 from haltpoint.probes.errors import AccessFaultError, HaltpointError, ProbeError
 
@@ -300,3 +301,21 @@ def test_an_upload_that_reads_back_wrong() -> None:
     assert caught.value.address == 0x2000_0014
     assert "every word" not in str(caught.value)
     compare_upload(0x2000_0000, expected, expected)
+
+
+def test_a_core_that_runs_is_not_touched() -> None:
+    """Whoever calls the engine has halted the core; should it run all the same, nothing of ours goes onto it."""
+
+    async def body(bench: Bench) -> None:
+        await firmware_running(bench)
+        engine = bench.session()._engine
+        await bench.core.resume()
+        draft = Draft(bench.chip.flash, 0xFF)
+        draft.write(FLASH, noise(100))
+        before = bench.board.read_flash(FLASH, 2048)
+        with pytest.raises(LoaderError, match="has started to run"):
+            await engine.program(draft.plan(dict.fromkeys((FLASH,), bytes(1024))))
+        assert bench.board.read_flash(FLASH, 2048) == before
+        await left_in_order(bench)
+
+    on_board(BOARD, body)
