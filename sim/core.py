@@ -164,10 +164,10 @@ class Core(Timebase):
         return True
 
     def _finish(self, reason: Exit) -> None:
-        if self.stores:
+        if self.stores or reason is Exit.ABORTED:
             self.port.put_back()
-            if reason is Exit.ABORTED:
-                self.stores.clear()
+        if reason is Exit.ABORTED:
+            self.stores.clear()
         if reason is not Exit.LIMIT:
             self._on_exit[reason]()
         self._drain()
@@ -310,6 +310,8 @@ class Core(Timebase):
             self._breakpoint()
         elif self.debug.fpb.guards(pc):
             self.debug.fpb.step_through(pc)
+        elif self.port.execution_forbidden(pc):
+            self.faults.raise_(CFSR.IACCVIOL)
         else:
             self.faults.raise_(CFSR.DIVBYZERO)
 
@@ -357,7 +359,7 @@ class Core(Timebase):
         registers[PSP] &= ~3
         registers[XPSR + 3 :] = [0] * (len(registers) - XPSR - 3)  # PRIMASK, BASEPRI, FAULTMASK, CONTROL
         try:
-            stack, start = self.port.load_words(0, 2)
+            stack, start = self.port.load_words(0, 2, vector=True)
         except BusFault:
             registers[XPSR] = _T
             self.set_registers(registers)

@@ -92,8 +92,8 @@ class CpuEngine(Protocol):
     def trap_reads(self, base: int, size: int, call: DataCall) -> Callable[[bool], None]:
         """Call before a load from there; the result switches the trap on and off (on at first)."""
 
-    def watch_code(self, address: int, call: Callable[[int], None]) -> Callable[[], None]:
-        """Call before the instruction at ``address`` is executed; the result removes the watch."""
+    def watch_code(self, address: int, call: Callable[[int], None], last: int | None = None) -> Callable[[], None]:
+        """Call before an instruction at ``address`` (to ``last``) is executed; the result removes the watch."""
 
     def invalidate(self, address: int, length: int) -> None:
         """Forget translations of code there: the host changed memory."""

@@ -176,7 +176,7 @@ class Exceptions:
         """Become the handler of ``number``; what was running is on the stack already."""
         core = self.core
         try:
-            vector = core.port.load_words(self.vtor + 4 * number, 1)[0]
+            vector = core.port.load_words(self.vtor + 4 * number, 1, vector=True)[0]
         except BusFault:
             core.faults.vector_fetch_failed(number, registers)
             return

@@ -80,22 +80,24 @@ class CorePort:
         """Load from a peripheral without shadow page, from the PPB or from a bit-band alias."""
         try:
             self._check_privilege(address)
+            self.check(address, width, write=False)
             if address & (width - 1):
                 return self._split_read(address, width)
             return self.bus.read(address, width)
         except BusFault as fault:
-            self._abort(fault)
+            self.abort(fault)
             return 0
 
     def io_write(self, address: int, value: int, width: int) -> None:
         """Store there. PPB stores are unbuffered, so a refusal is precise."""
         try:
             self._check_privilege(address)
+            self.check(address, width, write=True)
             for part, data, size in _aligned_parts(address, value, width):
                 self.bus.write(part, data, size)
         except BusFault as fault:
-            if _PPB <= address < _PPB_END:
-                self._abort(fault)
+            if _PPB <= address < _PPB_END or isinstance(fault, MemFault):
+                self.abort(fault)
             else:
                 self.core.late_fault = True
         self.core.engine.stop_after()
@@ -118,14 +120,19 @@ class CorePort:
         if on and not self._unaligned_traps:
             engine = self.core.engine
             self._unaligned_traps = [
-                trap(0, 0xE000_0000, self._check_aligned) for trap in (engine.trap_reads, engine.trap_writes)
+                engine.trap_reads(0, _PPB, self._check_aligned_load),
+                engine.trap_writes(0, _PPB, self._check_aligned_store),
             ]
         for switch in self._unaligned_traps:
             switch(on)
 
-    def _check_aligned(self, address: int, _: int, width: int) -> None:
+    def _check_aligned_load(self, address: int, _: int, width: int) -> None:
         if address & (width - 1):
-            self._abort(UnalignedFault(address))
+            self.abort(UnalignedFault(address))
+
+    def _check_aligned_store(self, address: int, _: int, width: int) -> None:
+        if address & (width - 1):
+            self.abort_store(UnalignedFault(address), width)
 
     def _split_read(self, address: int, width: int) -> int:
         value = 0
@@ -140,13 +147,21 @@ class CorePort:
                 return
             raise BusFault(address, "unprivileged access to the private peripheral bus")
 
-    def _abort(self, fault: BusFault) -> None:
+    def abort(self, fault: BusFault) -> None:
+        """Inside a data callback: undo the current instruction and take ``fault`` at it."""
         if self.core.abort_fault is None:
             self.core.abort_fault = fault
         self.core.engine.abort()
 
+    def abort_store(self, fault: BusFault, width: int) -> None:
+        """Undo the current store to ``fault.address`` as well: the engine is about to carry it out."""
+        slot = self.bus.find(fault.address)
+        if slot is not None and (isinstance(slot[2], Memory) or slot[2].shadow):
+            self._keep(slot[2], slot[0], fault.address, width)
+        self.abort(fault)
+
     def _hole_read(self, address: int, _: int, __: int) -> None:
-        self._abort(BusFault(address))
+        self.abort(BusFault(address))
 
     def _judged_write(self, address: int, value: int, width: int) -> None:
         core = self.core
@@ -253,9 +268,10 @@ class CorePort:
         for index, word in enumerate(words):
             self.bus.write(address + 4 * index, word, 4)
 
-    def load_words(self, address: int, count: int) -> tuple[int, ...]:
-        """Load words; BusFault at the first that is refused."""
-        self.check(address, 4 * count, write=False)
+    def load_words(self, address: int, count: int, *, vector: bool = False) -> tuple[int, ...]:
+        """Load words; BusFault at the first that is refused. Vectors are not subject to the MPU (B3.5.1)."""
+        if not vector:
+            self.check(address, 4 * count, write=False)
         slot = self.bus.find(address)
         if slot is not None and isinstance(slot[2], Memory):
             offset = address - slot[0]
@@ -279,7 +295,7 @@ class CorePort:
     def execution_forbidden(self, address: int) -> bool:
         """Tell whether a refused fetch was refused by the MPU."""
         mpu = self.core.mpu
-        return mpu.enabled and mpu.forbids_execution(address)
+        return mpu.enabled and address < _PPB and mpu.forbids_execution(address)
 
 
 def _aligned_parts(address: int, value: int, width: int) -> Iterator[tuple[int, int, int]]:

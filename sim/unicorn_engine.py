@@ -156,7 +156,7 @@ class UnicornEngine:
         except LookupError as lost:
             raise EngineMissingError(_UNKNOWN_VERSION.format(lost)) from lost
 
-    def watch_code(self, address: int, call: Callable[[int], None]) -> Callable[[], None]:
+    def watch_code(self, address: int, call: Callable[[int], None], last: int | None = None) -> Callable[[], None]:
         """See CpuEngine."""
 
         def hook(_: object, at: int, __: int, ___: object) -> None:
@@ -165,12 +165,13 @@ class UnicornEngine:
             except Exception as error:  # noqa: BLE001 - it is raised again by run(), outside the library
                 self.fail(error)
 
-        handle = self._uc.hook_add(uc.UC_HOOK_CODE, hook, begin=address, end=address)
-        self.invalidate(address, 2)
+        end = address if last is None else last
+        handle = self._uc.hook_add(uc.UC_HOOK_CODE, hook, begin=address, end=end)
+        self.invalidate(address, end - address + 2)
 
         def remove() -> None:
             self._uc.hook_del(handle)
-            self.invalidate(address, 2)
+            self.invalidate(address, end - address + 2)
 
         return remove
 
