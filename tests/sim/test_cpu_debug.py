@@ -286,3 +286,12 @@ def test_bkpt_with_the_debug_monitor() -> None:
     bench = Bench().program(code, {12: "monitor"}).start().run(100)
     assert bench.register_while_running(7) == 12
     assert bench.read(DFSR) == 2
+
+
+def test_a_bkpt_inside_an_it_block_stops_whatever_the_condition() -> None:
+    code = Asm(CODE).movs(0, 1).cmp(0, 0).it("eq", "t").adds(1, 1).bkpt().adds(2, 1).label("end").b("end")
+    bench = Bench().program(code).start()
+    bench.dhcsr(1)
+    bench.run(50)
+    assert bench.register(15) == CODE + 8
+    assert (bench.register(1), bench.register(2)) == (0, 0)
