@@ -17,7 +17,7 @@ import trio
 
 from .board import Board, open_board
 from .errors import ServeError
-from .pacing import Pauses, WallPace
+from .pacing import IdleTime, Pacing, Pauses, WallPace
 from .stlink.trace import CommandTrace
 from .transfers import Transfer
 from .usbip_server import Export, Server
@@ -54,10 +54,15 @@ class Served:
 
 def put_on_bus(boards: Sequence[Board], options: ServeOptions, write: Callable[[str], None] | None) -> list[Served]:
     """Give boards the ports 1, 2 ... of a server's bus; ``write`` gets a line for each probe command."""
-    return [_put(port, board, options, write) for port, board in enumerate(boards, 1)]
+    idle = IdleTime(trio.current_time)
+
+    def pacing() -> Pacing:
+        return WallPace(trio.current_time) if options.pace else Pauses(idle.seconds, options.pause)
+
+    return [_put(port, board, write, pacing(), idle) for port, board in enumerate(boards, 1)]
 
 
-def _put(port: int, board: Board, options: ServeOptions, write: Callable[[str], None] | None) -> Served:
+def _put(port: int, board: Board, write: Callable[[str], None] | None, pacing: Pacing, idle: IdleTime) -> Served:
     def settle() -> None:
         if board.machine.powered:
             board.machine.run_until_now()
@@ -65,7 +70,7 @@ def _put(port: int, board: Board, options: ServeOptions, write: Callable[[str], 
     def observe(transfer: Transfer) -> None:
         commands.transfer(transfer.endpoint, transfer.data, transfer.problem)
 
-    export = Export(port, board.probe, settle, WallPace() if options.pace else Pauses(options.pause), board.selector)
+    export = Export(port, board.probe, settle, board.selector, pacing=pacing, idle=idle)
     commands = CommandTrace(board.probe, write and (lambda line: write(f"{export.busid} {line}")))
     export.carrier.observe = observe
     return Served(board, export, commands)
@@ -110,7 +115,7 @@ async def serve(
     """Serve connections and let time pass, until cancelled."""
     async with trio.open_nursery() as nursery:
         for export in server.exports:
-            export.pacing.busy(trio.current_time(), export.seconds)
+            export.pacing.answered()
             if isinstance(export.pacing, WallPace):
                 nursery.start_soon(export.keep_pace)
         await nursery.start(trio.serve_listeners, server.serve, [listener])

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import trio
 
 from .clock import PS_PER_SECOND
-from .pacing import Pacing
+from .pacing import IdleTime, Pacing
 from .transfers import Carrier
 from .usb import UsbDevice
 from .usbip import (
@@ -36,23 +36,32 @@ log = logging.getLogger(__name__)
 
 BUS = 1
 CHUNK = 65536
-SLICE = 0.01  # virtual seconds between two looks at other clients while time passes
+SLICE = PS_PER_SECOND // 100  # virtual time between two looks at other clients while time passes
+TURN = 32  # transfers of a client between two looks at other clients
+MAX_WAITING = 4096  # transfers of a client that wait for data
 TICK = 0.02  # seconds between two looks at a device whose data somebody waits for
 
 
 class Export:
-    """A device on the server's bus, at port ``port`` (from 1). ``settle`` brings the board up to its clock."""
+    """A device on the server's bus, at port ``port`` (from 1).
 
-    def __init__(self, port: int, device: UsbDevice, settle: Callable[[], None], pacing: Pacing, name: str) -> None:
+    ``settle`` brings the board up to its clock, ``pacing`` says when time passes, and ``idle`` is stopped while the
+    board works.
+    """
+
+    def __init__(
+        self, port: int, device: UsbDevice, settle: Callable[[], None], name: str, *, pacing: Pacing, idle: IdleTime
+    ) -> None:
         self.port = port
         self.device = device
         self.settle = settle
-        self.pacing = pacing
         self.name = name
         self.carrier = Carrier(device)
         self.problem = ""  # a sentence when the simulation could not go on
         self.holder: trio.CancelScope | None = None
         self.imports = 0
+        self.pacing = pacing
+        self.idle = idle
         self._time = trio.Lock()
         device.on_unplug = self._unplugged
 
@@ -86,11 +95,12 @@ class Export:
     async def pass_time(self) -> None:
         """Let pass on the board what is due by the wall, in slices between which other clients are served."""
         async with self._time:
-            due = round(self.pacing.due(trio.current_time(), self.seconds) * PS_PER_SECOND)
+            due = round(self.pacing.due(self.seconds) * PS_PER_SECOND)
             while due > 0 and not self.problem:
-                step = min(due, round(SLICE * PS_PER_SECOND))
-                self.device.clock.advance(step)
-                self.settle()
+                step = min(due, SLICE)
+                with self.idle.working():
+                    self.device.clock.advance(step)
+                    self.settle()
                 due -= step
                 await trio.lowlevel.checkpoint()
 
@@ -157,8 +167,12 @@ class Server:
         """Serve one connection to its end. Raises nothing but what cancels it."""
         self.clients += 1
         async with stream:
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            try:
                 await Connection(self, stream).run()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                log.debug("a client left without a farewell")
+            except Exception:
+                log.exception("A connection ended by a defect in Haltpoint; please report it. The server goes on.")
 
 
 class Connection:
@@ -169,6 +183,7 @@ class Connection:
         self._stream = stream
         self._decoder = Decoder()
         self._out = bytearray()
+        self._closed = False
 
     async def run(self) -> None:
         """Answer operations until the client imports a device, then carry its transfers."""
@@ -176,7 +191,7 @@ class Connection:
             while (request := self._decoder.next()) is not None:
                 export = self._operate(request)
                 await self._flush()
-                if isinstance(request, Malformed):
+                if self._closed:
                     return
                 if export is not None:
                     await self._hold(export)
@@ -212,8 +227,11 @@ class Connection:
         return found[0]
 
     def _refuse(self, request: Request) -> None:
+        self._close(request.problem if isinstance(request, Malformed) else f"{request} came at the wrong time.")
+
+    def _close(self, problem: str) -> None:
+        self._closed = True
         self._server.malformed += 1
-        problem = request.problem if isinstance(request, Malformed) else f"{request} came at the wrong time."
         log.warning("A client's connection is closed: %s", problem)
 
     # --- transfers
@@ -231,29 +249,44 @@ class Connection:
             log.debug("%s is released", export.busid)
 
     async def _carry(self, export: Export, devid: int) -> None:
-        carrier = export.carrier
         while await self._receive_or_look(export):
             await export.pass_time()
-            self._out += carrier.look()
-            worked = False
-            while (request := self._decoder.next()) is not None:
-                if not isinstance(request, Submit | Unlink) or request.devid != devid:
-                    self._refuse(request)
-                    await self._flush()
-                    return
-                worked = True
+            with export.idle.working():
+                self._out += export.carrier.look()
+            if not await self._answer(export, devid):
+                return
+
+    async def _answer(self, export: Export, devid: int) -> bool:
+        """Carry what has been received; False when the connection cannot go on."""
+        carrier, pacing = export.carrier, export.pacing
+        count = 0
+        while (request := self._decoder.next()) is not None:
+            if not isinstance(request, Submit | Unlink):
+                self._refuse(request)
+            elif request.devid != devid:
+                self._close(f"It asks for device 0x{request.devid:08X}, but imported 0x{devid:08X}.")
+            elif carrier.waiting >= MAX_WAITING and isinstance(request, Submit):
+                self._close(f"It has {carrier.waiting} transfers waiting.")
+            if self._closed:
+                await self._flush()
+                return False
+            assert isinstance(request, Submit | Unlink)
+            with export.idle.working():
                 self._out += carrier.unlink(request) if isinstance(request, Unlink) else carrier.submit(request)
-                if (early := export.pacing.ahead(trio.current_time(), export.seconds)) > 0:
-                    await trio.sleep(early)
-                if len(self._out) > CHUNK:
-                    await self._flush()
-            await self._flush()
-            if worked:
-                export.pacing.busy(trio.current_time(), export.seconds)
+            if (early := pacing.ahead(export.seconds)) > 0:
+                await trio.sleep(early)
+            count += 1
+            if not count % TURN:
+                await self._flush()
+                await trio.lowlevel.checkpoint()
+        await self._flush()
+        if count:
+            pacing.answered()
+        return True
 
     async def _receive_or_look(self, export: Export) -> bool:
         """Wait for bytes, or for a moment when a transfer waits whose data time may bring; False: the client left."""
-        if not export.carrier.waiting or not export.pacing.next_look(trio.current_time()):
+        if not export.carrier.waiting or not export.pacing.goes_on:
             return await self._receive()
         with trio.move_on_after(TICK):
             return await self._receive()
