@@ -7,9 +7,11 @@ import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
+import trio
 from support.flash_bench import FLASH, Bench, blink, on_board, steps_without
 
 from haltpoint.arm.registers_core import SNAPSHOT, Regsel
+from haltpoint.arm.stop import StopReason
 from haltpoint.flash.errors import LoaderError
 from haltpoint.probes.access import Batch
 
@@ -67,10 +69,16 @@ async def in_handler(bench: Bench) -> None:
 
 
 async def locked_up(bench: Bench) -> None:
-    bench.board.write_flash(FLASH, b"\xff" * 1024)
-    await bench.core.reset(halt=False)
-    await bench.core.poll()
-    await bench.core.halt()
+    """An undefined instruction, and a vector table in erased flash: the fault cannot fetch its handler."""
+    catches, bench.core.vector_catch = bench.core.vector_catch, 0
+    await bench.poke((DEMCR, 1 << 24), (VTOR, FLASH + 0xF000))
+    await bench.core.write_register(Regsel.PC, FLASH + 0xF400)
+    await bench.core.resume()
+    stop = await bench.core.poll()
+    assert stop is not None
+    assert stop.reason is StopReason.LOCKUP
+    assert stop.pc == 0xFFFF_FFFE
+    bench.core.vector_catch = catches
 
 
 async def interrupts_pending(bench: Bench) -> None:
@@ -247,8 +255,14 @@ def test_the_firmware_is_loaded_over_itself_fifty_times() -> None:
         chance = random.Random(2021)
         for turn in range(50):
             await bench.core.reset(halt=True)
-            if turn % 4 != 3:
-                await bench.run_for(chance.uniform(0.001, 0.03))
+            if turn % 4 == 0:
+                await bench.core.resume()
+                await trio.sleep(chance.uniform(0.001, 0.03))
+                assert await bench.core.poll() is None, "it runs, with SysTick on, when the load begins"
+                await bench.load_image(image)
+                assert bench.holds(image), f"load {turn}, over running firmware"
+                continue
+            await bench.run_for(chance.uniform(0.001, 0.03))
             if turn % 4 == 1:
                 await bench.stop_in_systick()
             if turn % 4 == 2:
