@@ -207,6 +207,8 @@ class CommandTrace:
     def _replied(self, one: _Open, data: bytes, problem: str) -> None:
         if problem:
             self._close(one, problem)
+        elif self.probe.expects_data:
+            return  # what an earlier command left behind
         elif one.kind.ends is Ends.READ:
             self._close_kept(one, data)
         elif one.kind.ends is Ends.DATA:
