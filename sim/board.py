@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from .backend import SimBackend
 from .bus import BusFault
-from .chips import ChipModel, chip_model
+from .chip import ChipModel
+from .chips import chip_model
 from .clock import PS_PER_SECOND, VirtualClock
-from .errors import FirmwareError, SelectorError
+from .errors import FirmwareError
 from .knobs import FaultKnobs
 from .machine import Machine
-from .option_bytes import BASE as OPTION_BASE
-from .option_bytes import OptionBytes
 from .selector import Selector, parse_selector
-from .soc import Soc
+from .soc import make_soc
 from .stlink.device import StLink
 from .stlink.identity import identity
 from .stlink.state import ProbeState, Quirks
@@ -35,10 +34,18 @@ class Board:
         self.selector = selector.text
         self.chip: ChipModel = chip_model(selector.chip)
         self.clock = VirtualClock()
-        self.machine = Machine(self.clock, irqs=self.chip.interrupts, mpu_regions=self.chip.mpu_regions)
+        self.machine = Machine(
+            self.clock,
+            self.chip.core,
+            self.chip.core_hz,
+            irqs=self.chip.interrupts,
+            priority_bits=self.chip.priority_bits,
+            mpu_regions=self.chip.mpu_regions,
+            rom_table_part=self.chip.rom_table_part,
+        )
         self.faults = FaultKnobs()
-        self.soc = Soc(self.chip, self.machine, hse=selector.hse, debug_active=lambda: self.wire.connected)
-        self.wire = TargetWire(self.machine, self.chip, self.soc.fpec)
+        self.soc = make_soc(self.chip, self.machine, hse=selector.hse, debug_active=lambda: self.wire.connected)
+        self.wire = TargetWire(self.machine, self.chip, self.soc.flash)
         self.wire.on_nrst = self.soc.expect_pin_reset
         self.probe = self._make_probe(selector)
         self.backend = SimBackend(self.probe)
@@ -52,7 +59,7 @@ class Board:
         self.wire.present = selector.target
         self.wire.nrst_wired = one.nrst == "wired"
         self.wire.raise_unmodelled = quirks.raise_unmodelled
-        self.soc.fpec.open_lock_refuses_keys = quirks.open_lock_refuses_keys
+        self.soc.flash.open_lock_refuses_keys = quirks.open_lock_refuses_keys
         probe = StLink(ProbeState(one, self.wire, self.faults, quirks))
         probe.before_bulk = self.faults.at_bulk
         self._connect_knobs(probe)
@@ -77,26 +84,15 @@ class Board:
         """Give RAM the noise it has after power-on, the option bytes their values, the flash its firmware."""
         bus = self.machine.bus
         noise = random.Random(self.chip.name)  # noqa: S311 - noise that is the same every time
-        bus.patch(0x2000_0000, noise.randbytes(self.chip.ram))
-        protection = self._protection(selector.wrp)
-        user = 0xFE if selector.iwdg_hardware else 0xFF
-        bus.patch(OPTION_BASE, OptionBytes.factory(rdp=selector.rdp, user=user, write_protection=protection))
+        for ram in self.chip.rams:
+            bus.patch(ram.base, noise.randbytes(ram.size))
+        self.soc.set_options(rdp=selector.rdp, iwdg_hardware=selector.iwdg_hardware, protected=selector.wrp)
         if selector.firmware is not None:
             from .firmware import read_firmware
 
             for address, data in read_firmware(selector.firmware, self.chip.flash_base):
                 self._check_range(address, len(data))
                 self.write_flash(address, data)
-
-    def _protection(self, ranges: tuple[tuple[int, int], ...]) -> int:
-        bits = 0xFFFF_FFFF
-        pages = self.chip.flash_size // self.chip.page
-        for first, last in ranges:
-            if not first <= last < pages:
-                raise SelectorError(f"The pages {first} to {last} cannot be protected: {self.chip.name} has {pages}.")
-            for page in range(first, last + 1):
-                bits &= ~(1 << min(page // self.chip.pages_per_protection_bit, 31))
-        return bits
 
     def _check_range(self, address: int, length: int) -> None:
         end = self.chip.flash_base + self.chip.flash_size

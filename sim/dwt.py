@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .bus import BusFault, Peripheral, Unmodelled
-from .romtable import DWT_IDS
+from .romtable import core_ids
 
 if TYPE_CHECKING:
     from .core import Core
@@ -33,6 +33,7 @@ class Dwt(Peripheral):
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.ids = core_ids("cortex-m3").dwt
         self._traps: list[Callable[[bool], None]] = []
         self._pool: dict[tuple[bool, int, int, int], Callable[[bool], None]] = {}
         self._watches: list[Callable[[], None]] = []
@@ -86,7 +87,7 @@ class Dwt(Peripheral):
     def _read_comparator(self, offset: int) -> int:
         index, register = divmod(offset - 0x20, 0x10)
         if not 0 <= index < _COMPARATORS:
-            return DWT_IDS.get(offset, 0)
+            return self.ids.get(offset, 0)
         if register == 0:
             return self.comp[index]
         if register == 4:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .bus import BusFault, Peripheral, Unmodelled
-from .romtable import FPB_IDS
+from .romtable import core_ids
 
 if TYPE_CHECKING:
     from .core import Core
@@ -28,6 +28,7 @@ class Fpb(Peripheral):
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.ids = core_ids("cortex-m3").fpb
         self.enabled = False
         self.remap = 0x2000_0000
         self.comparators = [0] * (_CODE + _LITERAL)
@@ -71,7 +72,7 @@ class Fpb(Peripheral):
         if offset == 4:
             return self.remap
         index = (offset - 8) // 4
-        return self.comparators[index] if 0 <= index < len(self.comparators) else FPB_IDS.get(offset, 0)
+        return self.comparators[index] if 0 <= index < len(self.comparators) else self.ids.get(offset, 0)
 
     def write(self, offset: int, value: int, width: int) -> None:
         """FP_CTRL needs KEY = 1; comparators may be written at any time."""

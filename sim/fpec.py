@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .bus import Bus, BusFault, Peripheral, Unmodelled
-from .chips import ChipModel, FlashBank, FlashTiming
+from .chip import ChipModel, FlashBank, FlashTiming
 from .clock import Event, VirtualClock
 
 __all__ = ["FlashBankController", "Fpec", "FpecHost"]
@@ -313,6 +313,20 @@ class Fpec(Peripheral):
         obr, wrpr = self.options.load()
         self.publish(0x1C, obr)
         self.publish(0x20, wrpr)
+
+    # --- what the debugger meets
+
+    @property
+    def hides_flash(self) -> bool:
+        """See FlashUnit: with read protection a debugger gets no data (PM0075 2.4.1)."""
+        return self.options.read_protected
+
+    debug_disabled = False
+
+    def ready_at(self, address: int, length: int, *, writing: bool) -> int:
+        """See FlashUnit: the array stalls while any bank is busy, the registers never do."""
+        del writing
+        return max(bank.busy_until() for bank in self.banks) if self.chip.in_flash(address, length) else 0
 
     # --- protection
 

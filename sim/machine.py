@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .bus import Bus, BusFault, Memory
+from .bus import Bus, BusFault, Memory, Peripheral
 from .clock import VirtualClock
 from .core import Core
 from .debug import Debug
-from .romtable import itm, rom_table, tpiu
+from .romtable import core_ids, etm, itm, rom_table, tpiu
 from .scs import Scs
 
 __all__ = ["RESET_PULSE_PS", "Machine"]
@@ -33,6 +33,7 @@ class Machine:
         irqs: int = 43,
         priority_bits: int = 4,
         mpu_regions: int = 0,
+        rom_table_part: int = 0x410,
     ) -> None:
         self.clock = clock
         self.bus = Bus(bit_band=model in {"cortex-m3", "cortex-m4"})
@@ -42,14 +43,7 @@ class Machine:
         self.scs = Scs(self.core, model)
         self.scs.scb.on_reset_request = lambda: self._soon(self.system_reset)
         self.scs.scb.on_core_reset = lambda: self._soon(self._core_reset)
-        for component in (
-            self.scs,
-            self.core.debug.fpb,
-            self.core.debug.dwt,
-            itm(lambda: self.core.debug.tracing),
-            tpiu(),
-            rom_table(),
-        ):
+        for component in self._debug_components(model, rom_table_part):
             self.bus.add_peripheral(component)
         self.bus.on_patch = self._content_changed
         clock.on_schedule = self.core.stop_slice
@@ -58,6 +52,19 @@ class Machine:
         self._pulse_end = 0
         self._event_time: int | None = None
         self._initial_hz = core_hz
+
+    def _debug_components(self, model: str, part: int) -> list[Peripheral]:
+        ids = core_ids(model)
+        debug = self.core.debug
+        self.scs.ids, debug.fpb.ids, debug.dwt.ids = ids.scs, ids.fpb, ids.dwt
+        found: list[Peripheral] = [self.scs, debug.fpb, debug.dwt, rom_table(part, ids)]
+        if ids.itm:
+            found.append(itm(ids.itm, lambda: debug.tracing))
+        if ids.tpiu:
+            found.append(tpiu(ids.tpiu))
+        if ids.etm:
+            found.append(etm(ids.etm))
+        return found
 
     @property
     def debug(self) -> Debug:

@@ -1,12 +1,13 @@
-"""CoreSight components of an STM32F103 and their identification (DDI0403E C1.2.6, appendix D4; values from silicon)."""
+"""CoreSight components of the processors and their identification (DDI0403E C1.2.6, appendix D4; values from silicon)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from .bus import BusFault, Peripheral
 
-__all__ = ["Component", "identification", "itm", "rom_table", "tpiu"]
+__all__ = ["Component", "CoreIds", "core_ids", "etm", "identification", "itm", "rom_table", "tpiu"]
 
 _MEMORY = 0xB105_100D
 _GENERIC = 0xB105_E00D
@@ -20,11 +21,58 @@ def identification(part: int, component: int) -> dict[int, int]:
     return words | {0xFF0 + 4 * n: component >> 8 * n & 0xFF for n in range(4)}
 
 
-SCS_IDS = identification(0x04_001B_B000, _GENERIC)
-DWT_IDS = identification(0x04_001B_B002, _GENERIC)
-FPB_IDS = identification(0x04_000B_B003, _GENERIC)
-ITM_IDS = identification(0x04_001B_B001, _GENERIC)
-TPIU_IDS = identification(0x04_001B_B923, _DEBUG) | {0xFC8: 0xCA0, 0xFCC: 0x11}
+@dataclass(frozen=True)
+class CoreIds:
+    """Identification registers of one processor's debug components; empty where it has none."""
+
+    scs: dict[int, int]
+    dwt: dict[int, int]
+    fpb: dict[int, int]
+    itm: dict[int, int]
+    tpiu: dict[int, int]
+    etm: dict[int, int]
+
+
+_TPIU_TYPE = 0x11
+_ETM_TYPE = 0x13
+
+
+def _typed(part: int, device: int, kind: int) -> dict[int, int]:
+    return identification(part, _DEBUG) | {0xFC8: device, 0xFCC: kind}
+
+
+_CORES = {
+    "cortex-m3": CoreIds(
+        scs=identification(0x04_001B_B000, _GENERIC),
+        dwt=identification(0x04_001B_B002, _GENERIC),
+        fpb=identification(0x04_000B_B003, _GENERIC),
+        itm=identification(0x04_001B_B001, _GENERIC),
+        tpiu=_typed(0x04_001B_B923, 0xCA0, _TPIU_TYPE),
+        etm={},
+    ),
+    "cortex-m4": CoreIds(
+        scs=identification(0x04_000B_B00C, _GENERIC),
+        dwt=identification(0x04_003B_B002, _GENERIC),
+        fpb=identification(0x04_002B_B003, _GENERIC),
+        itm=identification(0x04_003B_B001, _GENERIC),
+        tpiu=_typed(0x04_000B_B9A1, 0xCA1, _TPIU_TYPE),
+        etm=_typed(0x04_000B_B925, 0, _ETM_TYPE),
+    ),
+    "cortex-m0": CoreIds(
+        scs=identification(0x04_000B_B008, _GENERIC),
+        dwt=identification(0x04_000B_B00A, _GENERIC),
+        fpb=identification(0x04_000B_B00B, _GENERIC),
+        itm={},
+        tpiu={},
+        etm={},
+    ),
+}
+"""As read from silicon of the families that use them."""
+
+
+def core_ids(model: str) -> CoreIds:
+    """Return the identities of a processor's debug components."""
+    return _CORES[model]
 
 
 class Component(Peripheral):
@@ -68,19 +116,26 @@ class Component(Peripheral):
             self._stored[offset] = value
 
 
-def rom_table(part: int = 0x00_000A_0410) -> Component:
-    """ROM table of a medium-density STM32F103: SCS, DWT, FPB, ITM, TPIU; the ETM entry says "absent"."""
-    entries = (0xFFF0_F003, 0xFFF0_2003, 0xFFF0_3003, 0xFFF0_1003, 0xFFF4_1003, 0xFFF4_2002, 0)
-    constants = {4 * n: entry for n, entry in enumerate(entries)}
-    return Component("ROM table", 0xE00F_F000, constants | {0xFCC: 1} | identification(part, _MEMORY))
+def rom_table(part: int, ids: CoreIds) -> Component:
+    """ROM table at 0xE00FF000: SCS, DWT, FPB, ITM, TPIU, ETM; what the processor has not is marked absent."""
+    places = ((0xFFF0_F000, ids.scs), (0xFFF0_2000, ids.dwt), (0xFFF0_3000, ids.fpb))
+    places += ((0xFFF0_1000, ids.itm), (0xFFF4_1000, ids.tpiu), (0xFFF4_2000, ids.etm))
+    constants = {4 * n: offset | (3 if there else 2) for n, (offset, there) in enumerate(places)}
+    identity = identification(0x00_000A_0000 | part, _MEMORY)
+    return Component("ROM table", 0xE00F_F000, constants | {0x18: 0, 0xFCC: 1} | identity)
 
 
-def itm(alive: Callable[[], bool]) -> Component:
+def itm(ids: dict[int, int], alive: Callable[[], bool]) -> Component:
     """Instrumentation Trace Macrocell: settings are kept, stimulus goes nowhere and the FIFO is always ready."""
     ready = {4 * n: 1 for n in range(32)}
-    return Component("ITM", 0xE000_0000, ready | ITM_IDS, (0xE00, 0xE40, 0xE80), alive)
+    return Component("ITM", 0xE000_0000, ready | ids, (0xE00, 0xE40, 0xE80), alive)
 
 
-def tpiu() -> Component:
+def tpiu(ids: dict[int, int]) -> Component:
     """Trace Port Interface Unit: settings are kept."""
-    return Component("TPIU", 0xE004_0000, {0x000: 0xB} | TPIU_IDS, (0x004, 0x010, 0x0F0, 0x304))
+    return Component("TPIU", 0xE004_0000, {0x000: 0xB} | ids, (0x004, 0x010, 0x0F0, 0x304))
+
+
+def etm(ids: dict[int, int]) -> Component:
+    """Embedded Trace Macrocell, powered down: control and lock are kept, nothing is traced."""
+    return Component("ETM", 0xE004_1000, ids, (0x000, 0xFB0))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .bus import Peripheral, Unmodelled
 from .nvic import Nvic
-from .romtable import SCS_IDS
+from .romtable import core_ids
 from .scb import Scb
 from .systick import SysTick
 
@@ -31,6 +31,7 @@ class Scs(Peripheral):
         self.nvic = Nvic(core)
         self.scb = Scb(core, model)
         self.auxiliary = 0
+        self.ids = core_ids(model).scs
 
     def reset(self) -> None:
         """System reset; debug registers are reset with the core's debug logic."""
@@ -72,7 +73,7 @@ class Scs(Peripheral):
             return debug.read_demcr()
         if offset == 0x004:
             return (self.core.exceptions.irqs - 1) // 32
-        return self.auxiliary if offset == 0x008 else SCS_IDS.get(offset, 0)
+        return self.auxiliary if offset == 0x008 else self.ids.get(offset, 0)
 
     def _write_word(self, offset: int, value: int) -> None:
         if 0x010 <= offset < 0x020:

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
-from .chips import ChipModel
+from .chip import ChipModel
 from .dbgmcu import Dbgmcu
 from .dma import Dma
 from .fpec import Fpec, FpecHost
+from .flash_unit import FlashUnit, check_pages
 from .machine import Machine
 from .option_bytes import BASE as OPTION_BASE
+from .option_bytes import OptionBytes
 from .rcc import Rcc, ResetCause
 from .registers import register_files
 from .watchdog import Iwdg, Wwdg
 
-__all__ = ["Soc"]
+__all__ = ["AnySoc", "Soc", "make_soc"]
 
-SRAM = 0x2000_0000
 SYSTEM_MEMORY = 0x1FFF_F000
 SYSTEM_MEMORY_SIZE = 0x800
 FLASH_SIZE_REGISTER = 0x1FFF_F7E0
 UNIQUE_ID = 0x1FFF_F7E8
 DMA1_IRQ, DMA2_IRQ = 11, 56
+
+
+class AnySoc(Protocol):
+    """What a board needs of a chip of any family."""
+
+    @property
+    def flash(self) -> FlashUnit:
+        """The flash controller as probe and board see it."""
+
+    def set_options(self, *, rdp: bool, iwdg_hardware: bool, protected: tuple[tuple[int, int], ...]) -> None:
+        """Give the option bytes their values before power comes; ``protected`` are ranges of pages or sectors."""
+
+    def expect_pin_reset(self) -> None:
+        """Let the reset flags show the pin alone: the probe is about to pull NRST."""
 
 
 class Soc:
@@ -74,7 +90,8 @@ class Soc:
 
     def _map_memories(self) -> None:
         chip, bus = self.chip, self.machine.bus
-        bus.add_ram("SRAM", SRAM, chip.ram)
+        for ram in chip.rams:
+            bus.add_ram(ram.name, ram.base, ram.size)
         for bank, controller in zip(chip.banks, self.fpec.banks, strict=True):
             alias = bank.base - chip.flash_base
             bus.add_flash(f"flash at 0x{bank.base:08X}", bank.base, bank.size, controller, aliases=(alias,))
@@ -114,9 +131,34 @@ class Soc:
         self.iwdg.countdown.freeze(halted and self.dbgmcu.stops_iwdg)
         self.wwdg.freeze((halted and self.dbgmcu.stops_wwdg) or not self.wwdg.clock_on())
 
+    @property
+    def flash(self) -> FlashUnit:
+        """The flash controller."""
+        return self.fpec
+
+    def set_options(self, *, rdp: bool, iwdg_hardware: bool, protected: tuple[tuple[int, int], ...]) -> None:
+        """Give the option bytes their values; ``protected`` are ranges of pages. Raises SelectorError."""
+        bits = 0xFFFF_FFFF
+        pages = self.chip.flash_size // self.chip.page
+        for first, last in protected:
+            check_pages(self.chip, first, last, pages)
+            for page in range(first, last + 1):
+                bits &= ~(1 << min(page // self.chip.pages_per_protection_bit, 31))
+        content = OptionBytes.factory(rdp=rdp, user=0xFE if iwdg_hardware else 0xFF, write_protection=bits)
+        self.machine.bus.patch(OPTION_BASE, content)
+
     def expect_pin_reset(self) -> None:
         """Let the reset flags show the pin alone: the probe is about to pull NRST."""
         self.rcc.cause = ResetCause.PIN
 
     def _after_reset(self) -> None:
         self.iwdg.after_reset(hardware=self.fpec.options.hardware_watchdog)
+
+
+def make_soc(chip: ChipModel, machine: Machine, *, hse: int, debug_active: Callable[[], bool]) -> Any:
+    """Return what surrounds the core of this chip: an :class:`AnySoc`, of the class of its family."""
+    if chip.family == "f1":
+        return Soc(chip, machine, hse=hse, debug_active=debug_active)
+    from .families.soc import FamilySoc
+
+    return FamilySoc(chip, machine, hse=hse, debug_active=debug_active)

@@ -8,8 +8,8 @@ from enum import Enum
 from typing import TypeVar
 
 from .bus import BusFault, Unmodelled
-from .chips import ChipModel
-from .fpec import Fpec
+from .chip import ChipModel
+from .flash_unit import FlashUnit
 from .machine import Machine
 
 __all__ = ["TargetWire", "WireError", "WireProblem"]
@@ -47,10 +47,10 @@ class TargetWire:
     few milliseconds).
     """
 
-    def __init__(self, machine: Machine, chip: ChipModel, fpec: Fpec) -> None:
+    def __init__(self, machine: Machine, chip: ChipModel, flash: FlashUnit) -> None:
         self.machine = machine
         self.chip = chip
-        self.fpec = fpec
+        self.flash = flash
         self.present = True
         self.nrst_wired = True
         self.connected = False
@@ -68,7 +68,7 @@ class TargetWire:
     @property
     def answers(self) -> bool:
         """Report whether anything acknowledges on the wire."""
-        return self.present and self.machine.powered
+        return self.present and self.machine.powered and not self.flash.debug_disabled
 
     def connect(self) -> bool:
         """Reset the line, read the identity, power up the debug domain; False when nothing answers."""
@@ -114,10 +114,9 @@ class TargetWire:
         if not self.connected:
             raise WireError(WireProblem.NO_POWER_UP, address)
         self.machine.run_until_now()  # what the program meets on the way is not this access's fault
-        if self._in_flash(address, length):
-            if reading and self.fpec.options.read_protected:
-                raise WireError(WireProblem.FAULT, address)
-            self._wait_for_flash(address)
+        if reading and self.flash.hides_flash and self.chip.in_flash(address, length):
+            raise WireError(WireProblem.FAULT, address)
+        self._wait_for_flash(address, self.flash.ready_at(address, length, writing=not reading))
         try:
             return call()
         except BusFault as fault:
@@ -129,15 +128,10 @@ class TargetWire:
             log.warning("debugger access to something that is not modelled, answered FAULT: %s", gap)
             raise WireError(WireProblem.FAULT, address) from gap
 
-    def _in_flash(self, address: int, length: int) -> bool:
-        size = self.chip.flash_size
-        bases = (0, self.chip.flash_base)
-        return any(address < base + size and address + length > base for base in bases)
-
-    def _wait_for_flash(self, address: int) -> None:
+    def _wait_for_flash(self, address: int, ready: int) -> None:
         """Let the bus stall of a flash operation pass, or give up with WAIT."""
         clock = self.machine.clock
-        busy = max(bank.busy_until() for bank in self.fpec.banks) - clock.now
+        busy = ready - clock.now
         if busy > self.patience:
             clock.advance(self.patience)
             raise WireError(WireProblem.WAIT, address)

@@ -1,0 +1,9 @@
+"""The chip families beside the STM32F1: their flash controllers, clocks and debug registers, as data where possible."""
+
+from __future__ import annotations
+
+from ..chip import ChipModel
+
+__all__ = ["FAMILY_CHIPS"]
+
+FAMILY_CHIPS: tuple[ChipModel, ...] = ()
