@@ -179,7 +179,7 @@ def test_the_gdb_script() -> None:
     with serving("sim:stm32f103c8") as server:
         commands = [
             f"source {SCRIPT}",
-            f"haltpoint connect localhost:{server.port}",
+            f"haltpoint connect 127.0.0.1:{server.port}",
             "haltpoint load",
             "next",
             "haltpoint restart",

@@ -10,15 +10,13 @@ FOLDERS = ("server", "probes", "arm", "flash", "sim", "gdb_scripts")
 
 
 def tree_files() -> set[str]:
-    """What git would ship: tracked and new files of the packages, under their installed names."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
-    package = {f"haltpoint/{name}" for name in listed if (ROOT / name).is_file()}
+    """The packages' files under their installed names."""
+    package = {
+        f"haltpoint/{path.relative_to(ROOT).as_posix()}"
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
     own = {f"haltpoint/{path.name}" for path in (ROOT / "src" / "haltpoint").iterdir() if path.is_file()}
     return package | own
 
