@@ -95,12 +95,17 @@ async def _run(served: Sequence[Served], options: ServeOptions, tell: Callable[[
     def save() -> None:
         _write_statistics(server, served, options)
 
+    def save_and_tell() -> None:
+        save()
+        if options.stats is not None:
+            tell(f"Statistics written to {options.stats}")
+
     try:
         for export in server.exports:
             one = export.device.descriptor
             tell(f"{export.busid}: {export.name} ({one.vendor:04x}:{one.product:04x})")
         async with trio.open_nursery() as nursery:
-            await nursery.start(_signals, save, nursery.cancel_scope)
+            await nursery.start(_signals, save_and_tell, nursery.cancel_scope)
             await nursery.start(serve, server, listener)
             tell(f"Listening on {_where(options, listener)} for USB/IP clients")
     finally:
