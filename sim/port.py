@@ -217,7 +217,7 @@ class CorePort:
         return True
 
     def look_at_flash(self) -> None:
-        """Notice that an array became busy: loads from it are watched, a fetch from it waits."""
+        """Notice that an array became busy or idle: loads from it are watched, a fetch from it waits."""
         busy = max((flash.controller.busy_until() for flash in self.flashes if flash.controller), default=0)
         if busy and self.core.clockwork.cycle_at(busy) <= self.core.cycle:
             busy = 0
@@ -225,8 +225,8 @@ class CorePort:
             return
         self._busy_until = busy
         for switch in self._switches:
-            switch(True)
-        self._fetch_may_wait = True
+            switch(bool(busy))  # it may have become idle while the core was halted
+        self._fetch_may_wait = bool(busy)
 
     def flash_blocks_fetch(self) -> bool:
         """Stall the core if its next instruction lies in an array that has just become busy."""

@@ -355,3 +355,24 @@ def test_xl_density_has_a_second_bank_with_its_own_registers() -> None:
     assert chip.flash(second) == b"\x34\x12"
     with pytest.raises(BusFault):
         chip.half(FLASH, 0)
+
+
+def test_loads_are_not_watched_once_the_flash_is_idle(chip: Registers) -> None:
+    """A watched load costs a call: an erase while the core was halted left them watched, 100 times slower."""
+    machine = chip.board.machine
+    switched: list[bool] = []
+    machine.core.port._switches.append(switched.append)
+    machine.debug.write_dhcsr(0xA05F_0003)
+    chip.unlock()
+    chip[CR] = PER
+    chip[AR] = FLASH
+    chip[CR] = PER | STRT
+    chip.wait()
+    machine.debug.write_dhcsr(0xA05F_0001)
+    chip.board.sleep(1e-3)
+    machine.run_until_now()
+    assert switched == [] or not switched[-1]
+    chip[CR] = PER | STRT
+    machine.run_until_now()
+    assert switched
+    assert switched[-1], "and they are while it is busy and the core runs"
