@@ -21,6 +21,9 @@ T = TypeVar("T")
 MS = 1_000_000_000
 US = 1_000_000
 
+CDBGPWRUPREQ, CSYSPWRUPREQ = 1 << 28, 1 << 30
+CTRL_STAT_WRITABLE = 0x54FF_FF0D  # CDBGRSTREQ, TRNCNT, MASKLANE, TRNMODE, ORUNDETECT and the two requests
+
 
 class WireProblem(Enum):
     """Why an access over the wire failed."""
@@ -54,6 +57,7 @@ class TargetWire:
         self.present = True
         self.nrst_wired = True
         self.connected = False
+        self.ctrl_stat = 0
         self.patience = 5 * MS
         self.raise_unmodelled = False
         self.unmodelled: list[str] = []
@@ -73,6 +77,7 @@ class TargetWire:
     def connect(self) -> bool:
         """Reset the line, read the identity, power up the debug domain; False when nothing answers."""
         self.connected = self.answers
+        self.ctrl_stat = CDBGPWRUPREQ | CSYSPWRUPREQ if self.connected else 0
         return self.connected
 
     def disconnect(self) -> None:
@@ -82,6 +87,21 @@ class TargetWire:
     def lose_power(self) -> None:
         """Forget the power-up request with the debug domain that held it."""
         self.connected = False
+        self.ctrl_stat = 0
+
+    @property
+    def powered_up(self) -> bool:
+        """Report whether the debug port has power-up of the debug domain requested and acknowledged."""
+        return self.connected and bool(self.ctrl_stat & CDBGPWRUPREQ)
+
+    def read_ctrl_stat(self) -> int:
+        """Return DP CTRL/STAT without its sticky flags; requests are acknowledged at once (ADIv5.2 B2.2.2)."""
+        requests = self.ctrl_stat & (CDBGPWRUPREQ | CSYSPWRUPREQ)
+        return self.ctrl_stat | requests << 1
+
+    def write_ctrl_stat(self, value: int) -> None:
+        """Write DP CTRL/STAT: requests and settings."""
+        self.ctrl_stat = value & CTRL_STAT_WRITABLE
 
     def drive_nrst(self, low: bool) -> None:
         """Pull NRST low or let it go; nothing where it is not wired."""
@@ -111,7 +131,7 @@ class TargetWire:
     def _access(self, address: int, length: int, call: Callable[[], T], *, reading: bool = False) -> T:
         if not self.answers:
             raise WireError(WireProblem.NO_ACK, address)
-        if not self.connected:
+        if not self.powered_up:
             raise WireError(WireProblem.NO_POWER_UP, address)
         self.machine.run_until_now()  # what the program meets on the way is not this access's fault
         if reading and self.flash.hides_flash and self.chip.in_flash(address, length):

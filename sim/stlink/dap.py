@@ -13,7 +13,6 @@ HIGHEST_AP = 8
 
 # Debug port (ADIv5.2 B2.2), by bank << 4 | address
 DPIDR_ABORT, CTRL_STAT, DLCR, RESEND_SELECT, RDBUFF = 0x00, 0x04, 0x14, 0x08, 0x0C
-POWERED_UP = 0xF000_0000
 STICKYERR, READOK = 1 << 5, 1 << 6
 ABORT_STKERRCLR = 1 << 2
 # MEM-AP (ADIv5.2 C2.6)
@@ -92,8 +91,7 @@ def _read_dp(state: ProbeState, register: int) -> int:
     if register & 0xF == DPIDR_ABORT:
         return state.wire.chip.dpidr
     if register == CTRL_STAT:
-        powered = POWERED_UP if state.wire.connected else 0
-        return powered | READOK | (STICKYERR if state.sticky else 0)
+        return state.wire.read_ctrl_stat() | READOK | (STICKYERR if state.sticky else 0)
     if register & 0xF == RDBUFF:
         return state.posted_read
     return 0
@@ -105,14 +103,22 @@ def _write_dp(state: ProbeState, register: int, value: int) -> Status:
     cleared = register & 0xF == DPIDR_ABORT and value & ABORT_STKERRCLR
     if cleared or (register == CTRL_STAT and state.jtag and value & STICKYERR):
         state.sticky = False
+    if register == CTRL_STAT:
+        state.wire.write_ctrl_stat(value)
     if register & 0xF == RESEND_SELECT:
         state.select = value
     return Status.OK
 
 
-def _read_ap(state: ProbeState, port: int, register: int) -> int:
+def _check_port(state: ProbeState, register: int) -> None:
     if not state.wire.answers:
         raise WireError(WireProblem.NO_ACK, register)
+    if not state.wire.powered_up:
+        raise WireError(WireProblem.NO_POWER_UP, register)
+
+
+def _read_ap(state: ProbeState, port: int, register: int) -> int:
+    _check_port(state, register)
     if port:
         return 0  # only access port 0 exists; others read as zero
     constant = {IDR: state.wire.chip.ap_idr, BASE: ROM_TABLE, CFG: 0}
@@ -127,8 +133,7 @@ def _read_ap(state: ProbeState, port: int, register: int) -> int:
 
 
 def _write_ap(state: ProbeState, port: int, register: int, value: int) -> bool:
-    if not state.wire.answers:
-        raise WireError(WireProblem.NO_ACK, register)
+    _check_port(state, register)
     if port:
         return True
     if register == CSW:

@@ -47,6 +47,22 @@ def test_control_status(client: Client) -> None:
     assert read(client, DP, 0x4) == (OK, 0xF000_0040)
 
 
+def test_power_requests_are_acknowledged_one_by_one(client: Client) -> None:
+    assert write(client, DP, 0x4, 0x1000_0F00) == OK
+    assert read(client, DP, 0x4) == (OK, 0x3000_0F40)
+    assert client.read_register(RAM)[0] == OK
+    assert write(client, DP, 0x4, 0x0000_0F00) == OK
+    assert read(client, DP, 0x4) == (OK, 0x0000_0F40)
+    assert client.read_register(RAM)[0] == 0x0B, "the debug domain is off"
+    assert read(client, 0, 0xFC)[0] == 0x0B
+    assert write(client, DP, 0x4, 0x5000_0000) == OK
+    assert client.read_register(RAM)[0] == OK
+    write(client, DP, 0x4, 0)
+    client.debug(0x21)
+    assert client.enter() == OK, "and entering the mode powers up"
+    assert client.read_register(RAM)[0] == OK
+
+
 def test_all_but_idr_needs_init_ap() -> None:
     client = entered()
     assert read(client, 0, 0xFC)[0] == OK
