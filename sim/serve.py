@@ -156,10 +156,10 @@ def _trace(options: ServeOptions) -> Iterator[Callable[[str], None] | None]:
 
 def listen(options: ServeOptions) -> trio.SocketListener:
     """Open the server's socket. Raises ServeError."""
-    where = f"{options.host}:{options.port}"
+    where, advice = f"{options.host}:{options.port}", "Close the other server, or choose another --port or --host."
     try:
         if options.host.startswith(UNIX):
-            where = options.host
+            where, advice = options.host, "Remove the file if no server uses it any more, or choose another path."
             plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             plain.bind(options.host.removeprefix(UNIX))
         else:
@@ -171,10 +171,7 @@ def listen(options: ServeOptions) -> trio.SocketListener:
             plain.bind(address)
         plain.listen(64)
     except OSError as error:
-        raise ServeError(
-            f"the address {where} cannot be listened on ({error.strerror or error}). "
-            "Close the other server, or choose another --port or --host."
-        ) from error
+        raise ServeError(f"the address {where} cannot be listened on ({error.strerror or error}). {advice}") from error
     return trio.SocketListener(trio.socket.from_stdlib_socket(plain))
 
 

@@ -7,12 +7,15 @@ wait and data that nobody fetched are dropped, as Linux's own server resets a de
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
 
+from .bus import Unmodelled
 from .clock import PS_PER_SECOND
+from .errors import SimulationError
 from .pacing import IdleTime, Pacing
 from .transfers import Carrier
 from .usb import UsbDevice
@@ -130,10 +133,16 @@ class Export:
             yield
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             raise
+        except (Unmodelled, SimulationError) as gap:
+            self._give_up(str(gap))
         except Exception as error:
-            self.problem = f"{error}" or type(error).__name__
-            log.exception("%s (%s) cannot be simulated any further and is unplugged", self.busid, self.name)
-            self.device.unplug()
+            log.exception("A defect in Haltpoint; please report it")
+            self._give_up(f"{type(error).__name__}: {error}")
+
+    def _give_up(self, problem: str) -> None:
+        self.problem = problem
+        log.error("%s (%s) cannot be simulated any further and is unplugged: %s", self.busid, self.name, problem)
+        self.device.unplug()
 
     @contextmanager
     def held(self) -> Iterator[trio.CancelScope]:
@@ -178,6 +187,7 @@ class Server:
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve one connection to its end. Raises nothing but what cancels it."""
         self.clients += 1
+        _keep_alive(stream)
         async with stream:
             try:
                 await Connection(self, stream).run()
@@ -185,6 +195,15 @@ class Server:
                 log.debug("a client left without a farewell")
             except Exception:
                 log.exception("A connection ended by a defect in Haltpoint; please report it. The server goes on.")
+
+
+def _keep_alive(stream: trio.abc.Stream) -> None:
+    """A client whose machine is gone must not hold a device for ever. TCP_NODELAY is trio's default."""
+    if isinstance(stream, trio.SocketStream):
+        try:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        except OSError:
+            log.debug("a client left before it was received")
 
 
 class Connection:

@@ -29,6 +29,7 @@ class Ends(Enum):
     DATA = auto()  # its reply is data alone
     READ = auto()  # data from the target, the status is kept for GETLASTRWSTATUS
     WRITTEN = auto()  # data follows OUT, the status is kept
+    BATCH = auto()  # its reply is values, then a status for each
     SILENT = auto()  # no reply
 
 
@@ -136,7 +137,7 @@ _DEBUG = {
     0x4C: _Kind("CLOSE_AP", Ends.STATUS, _byte),
     0x50: _Kind("WRITEMEM_32_NO_INC", Ends.WRITTEN, _block),
     0x51: _Kind("RW_MISC_OUT", Ends.WRITTEN, _items),
-    0x52: _Kind("RW_MISC_IN", Ends.DATA, _items),
+    0x52: _Kind("RW_MISC_IN", Ends.BATCH),
     0x53: _Kind("RW_MISC_GET_MAX"),
     0x54: _Kind("READMEM_32_NO_INC", Ends.READ, _block),
     0x56: _Kind("BOARD_IDENTIFIERS"),
@@ -211,6 +212,8 @@ class CommandTrace:
             return  # what an earlier command left behind
         elif one.kind.ends is Ends.READ:
             self._close_kept(one, data)
+        elif one.kind.ends is Ends.BATCH:
+            self._close(one, _batch(data), data[: len(data) // 2])
         elif one.kind.ends is Ends.DATA:
             self._close(one, "", data)
         elif len(data) == STATUS_AND_WORD:
@@ -239,6 +242,12 @@ class _Open:
     seconds: float
     begun: bool = False
     data: bytearray = field(default_factory=bytearray)
+
+
+def _batch(data: bytes) -> str:
+    """Return the first status of a batch that is not OK, or OK."""
+    codes = data[len(data) // 2 :: 4]
+    return next((_status(code) for code in codes if code != Status.OK), Status.OK.name)
 
 
 def _status(code: int) -> str:
