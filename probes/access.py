@@ -24,6 +24,7 @@ __all__ = [
     "Read",
     "ReadBlock",
     "ReadCore",
+    "Require",
     "Result",
     "Slot",
     "Write",
@@ -104,7 +105,21 @@ class WriteCore:
     value: int
 
 
-Access: TypeAlias = Read | Write | ReadBlock | WriteBlock | Poll | ReadCore | WriteCore
+@dataclass(frozen=True, slots=True)
+class Require:
+    """Go on only if the word read by the access at ``position`` has ``word & mask == value``. Result: None.
+
+    Otherwise the batch ends here without an error, and the results of what follows are None. Only reads may
+    follow, of memory without side effects and of core registers: a probe that cannot decide half-way carries
+    them out anyway and drops what they read.
+    """
+
+    position: int
+    mask: int
+    value: int
+
+
+Access: TypeAlias = Read | Write | ReadBlock | WriteBlock | Poll | ReadCore | WriteCore | Require
 Result: TypeAlias = int | bytes | tuple[int, ...] | None
 
 T = TypeVar("T")
@@ -118,6 +133,11 @@ class Slot(Generic[T]):
     def __init__(self, batch: Batch, index: int) -> None:
         self._batch = batch
         self._index = index
+
+    @property
+    def position(self) -> int:
+        """Which access of the batch it belongs to."""
+        return self._index
 
     @property
     def value(self) -> T:
@@ -165,3 +185,7 @@ class Batch:
     def write_core(self, register: int, value: int) -> None:
         """Add a write of a core register."""
         self._add(WriteCore(register, value))
+
+    def require(self, slot: Slot[int], mask: int, value: int) -> None:
+        """Add a condition for all that follows."""
+        self._add(Require(slot.position, mask, value))

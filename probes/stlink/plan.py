@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..access import Access, Poll, Read, ReadBlock, ReadCore, Write, WriteBlock, WriteCore
-from ..errors import AccessFaultError
+from ..access import Access, Poll, Read, Write
 from .commands import MiscItem, MiscOpcode
-from .status import Attempt
 
-__all__ = ["Piece", "Shape", "check", "pieces", "word_items", "word_run"]
+__all__ = ["Piece", "Shape", "pieces", "word_items", "word_run"]
 
-ADDRESS_SPACE = 1 << 32
 WORD_TRANSFER_LIMIT = 6144  # bytes; of 16- and 32-bit commands
 
 
@@ -95,40 +92,3 @@ def word_items(run: Sequence[Access]) -> list[MiscItem]:
         elif isinstance(access, (Read, Poll)):
             items.append((MiscOpcode.READ, access.address))
     return items
-
-
-def check(accesses: Sequence[Access]) -> None:
-    """Refuse what no bus can do before anything is sent.
-
-    Raises ValueError for a caller's mistake (width, alignment), AccessFaultError for a block that runs
-    over the end of the address space.
-    """
-    for index, access in enumerate(accesses):
-        if isinstance(access, (Read, Write)):
-            _check_single(access.address, access.width)
-        elif isinstance(access, Poll):
-            _check_single(access.address, 4)
-        elif isinstance(access, ReadBlock):
-            _check_block("Reading", access.address, access.length, index)
-        elif isinstance(access, WriteBlock):
-            _check_block("Writing", access.address, len(access.data), index)
-        elif not isinstance(access, (ReadCore, WriteCore)):
-            raise TypeError(f"{access!r} is no access")
-
-
-def _check_single(address: int, width: int) -> None:
-    if width not in (1, 2, 4) or address % width or not 0 <= address < ADDRESS_SPACE:
-        raise ValueError(f"a {8 * width}-bit access cannot be made at {address:#010x}")
-
-
-def _check_block(action: str, address: int, length: int, index: int) -> None:
-    if address < 0 or length < 0:
-        raise ValueError(f"a block of {length} bytes cannot be at {address:#x}")
-    if address + length > ADDRESS_SPACE:
-        raise AccessFaultError(
-            str(Attempt(action, address, length)),
-            "the block runs over the end of the address space at 0xffffffff",
-            "Ask for a shorter one.",
-            address=address,
-            index=index,
-        )

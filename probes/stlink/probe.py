@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from ..access import Access, Poll, Read, ReadBlock, ReadCore, Result, Write, WriteBlock, WriteCore
+from ..access import Access, Poll, Read, ReadBlock, ReadCore, Require, Result, Write, WriteBlock, WriteCore
+from ..attempt import check
 from ..errors import ProbeError, ProbeGoneError, ProbeProtocolError, ProbeTimeoutError
 from ..probe import ProbeInfo
 from ..usb import UsbDevice
@@ -16,7 +17,7 @@ from .firmware import Feature, Firmware, parse_version, parse_version_ex
 from .identity import IDENTITIES
 from .link import Link
 from .memory import MemoryPort
-from .plan import check, word_run
+from .plan import word_run
 from .transport import Transport
 
 __all__ = ["StLink"]
@@ -84,11 +85,14 @@ class StLink:
         results: list[Result] = []
         while len(results) < len(accesses):
             index = len(results)
+            access = accesses[index]
+            if isinstance(access, Require) and not _holds(access, results):
+                return results + [None] * (len(accesses) - index)
             length = word_run(accesses, index, self._list_limit) if self._list_limit else 0
             if length >= _SHORTEST_LIST:
                 results += self._run_list(accesses[index : index + length], index)
             else:
-                results.append(self._run_one(accesses[index], index))
+                results.append(self._run_one(access, index))
         return results
 
     def _run_list(self, run: Sequence[Access], index: int) -> list[Result]:
@@ -127,6 +131,12 @@ class StLink:
             log.debug("! closing: %s", error)
         finally:
             self._transport.close()
+
+
+def _holds(condition: Require, results: Sequence[Result]) -> bool:
+    word = results[condition.position]
+    assert isinstance(word, int)
+    return word & condition.mask == condition.value
 
 
 def _wake(transport: Transport) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from ..attempt import Attempt
 from ..errors import (
     AccessFaultError,
     HaltpointError,
@@ -86,30 +87,6 @@ def status_of(code: int) -> Status:
     """The status with this code; one that nobody has documented is the probe's fault."""
     kind, meaning = _MEANINGS.get(code, (Kind.PROBE, "undocumented"))
     return Status(code, kind, meaning)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What is being tried, as an error will tell it: "Reading 4 bytes at 0x20000000".
-
-    ``length`` 0 stands for something else than a memory access, then ``action`` says it all;
-    ``index`` is the position in the batch.
-    """
-
-    action: str
-    address: int = 0
-    length: int = 0
-    index: int = 0
-
-    @property
-    def on_bus(self) -> bool:
-        """Whether it reaches the target's bus."""
-        return bool(self.address or self.length)
-
-    def __str__(self) -> str:
-        if not self.length:
-            return self.action
-        return f"{self.action} {self.length} byte{'s' if self.length > 1 else ''} at {self.address:#010x}"
 
 
 _ADVICE: dict[Kind, str] = {

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haltpoint.probes.access import Access, Poll, Read, ReadBlock, ReadCore, Write, WriteBlock, WriteCore
+from haltpoint.probes.attempt import check
 from haltpoint.probes.errors import AccessFaultError
 from haltpoint.probes.stlink.commands import MiscOpcode
-from haltpoint.probes.stlink.plan import Piece, Shape, check, pieces, word_items, word_run
+from haltpoint.probes.stlink.plan import Piece, Shape, pieces, word_items, word_run
 
 BYTES_ONLY = Shape(halfwords=False)
 
