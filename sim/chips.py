@@ -64,6 +64,7 @@ CHIPS: dict[str, ChipModel] = {
         _medium("stm32f103c8", 64 * KIB, 0x16),
         _medium("stm32f103cb", 128 * KIB, 0x17),
         _high("stm32f103rc", 48 * KIB, 0x1003_6414, 0x0641_4041, _single(256 * KIB, 2 * KIB)),
+        _high("stm32f103re", 64 * KIB, 0x1003_6414, 0x0641_4041, _single(512 * KIB, 2 * KIB)),
         _high("stm32f103vg", 96 * KIB, 0x1000_6430, 0x0643_0041, _XL_BANKS),
         *FAMILY_CHIPS,
     )

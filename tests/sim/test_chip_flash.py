@@ -323,6 +323,7 @@ def test_read_protection_protects_the_first_pages_from_programs() -> None:
         ("stm32f103c8", 0xFFFF_0040, 0x2003_6410),
         ("stm32f103cb", 0xFFFF_0080, 0x2003_6410),
         ("stm32f103rc", 0xFFFF_0100, 0x1003_6414),
+        ("stm32f103re", 0xFFFF_0200, 0x1003_6414),
         ("stm32f103vg", 0xFFFF_0400, 0x1000_6430),
     ],
 )
