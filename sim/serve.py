@@ -77,7 +77,7 @@ def _put(port: int, board: Board, write: Callable[[str], None] | None, pacing: P
 
 
 def run(options: ServeOptions, tell: Callable[[str], None]) -> int:
-    """Serve until SIGINT or SIGTERM; the exit status. Raises SelectorError, FirmwareError or ServeError.
+    """Serve until SIGINT, SIGTERM or SIGHUP; the exit status. Raises SelectorError, FirmwareError or ServeError.
 
     ``tell`` gets the lines for the user; the last one before clients may come begins with "Listening".
     """
@@ -128,7 +128,7 @@ async def serve(
 
 
 async def _signals(save: Callable[[], None], scope: trio.CancelScope, task_status: trio.TaskStatus[None]) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) as signals:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1) as signals:
         task_status.started()
         async for number in signals:
             if number != signal.SIGUSR1:

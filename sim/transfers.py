@@ -23,6 +23,7 @@ STATUS = {
     UsbReason.IO: -errno.EPROTO,
 }
 GIVEN_UP = -errno.ECONNRESET
+SHORT = -errno.EREMOTEIO
 
 PORT_RESET = (0x23, 3, 4)  # SET_FEATURE(PORT_RESET) to the hub (USB 2.0 11.24.2.13), which is not there
 
@@ -173,7 +174,9 @@ class Carrier:
         counts.transfers += 1
         counts.bytes += len(data)
         self.observe(Transfer(request.endpoint, data, ""))
-        return submit_reply(request, 0, data if request.endpoint & 0x80 else b"", taken)
+        if not request.endpoint & 0x80:
+            return submit_reply(request, 0, taken=taken)
+        return submit_reply(request, SHORT if request.exact and len(data) < request.length else 0, data)
 
     def _failed(self, request: Submit, failure: UsbFailure) -> bytes:
         counts = self._counts(request.endpoint)

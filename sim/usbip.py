@@ -48,6 +48,7 @@ RETURN = struct.Struct(">IIIII iiIIi 8x")
 UNLINK_RETURN = struct.Struct(">IIIII i 24x")
 URB = 48  # bytes of every transfer's header
 
+SHORT_NOT_OK = 1  # transfer flag
 DIRECTION_IN = 1
 HIGHEST_ENDPOINT = 15
 
@@ -74,7 +75,10 @@ class Import:
 
 @dataclass(frozen=True)
 class Submit:
-    """CMD_SUBMIT. ``endpoint`` is an address (bit 7: IN); ``length`` is the room for IN, ``data`` what goes out."""
+    """CMD_SUBMIT. ``endpoint`` is an address (bit 7: IN); ``length`` is the room for IN, ``data`` what goes out.
+
+    ``exact``: a transfer IN that ends early is an error (Linux's URB_SHORT_NOT_OK).
+    """
 
     seqnum: int
     devid: int
@@ -82,6 +86,7 @@ class Submit:
     length: int
     setup: bytes
     data: bytes
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,7 @@ class Decoder:
 
     def _submit(self, seqnum: int, devid: int, endpoint: int) -> Request | None:
         # The number of packets matters to isochronous transfers only, and clients disagree about it: 0 or 0xFFFFFFFF.
-        _flags, length, _start, _packets, _interval, setup = SUBMIT.unpack_from(self._bytes, BASIC.size)
+        flags, length, _start, _packets, _interval, setup = SUBMIT.unpack_from(self._bytes, BASIC.size)
         if not 0 <= length <= MAX_TRANSFER:
             return Malformed(f"A transfer of {length} bytes is out of bounds: 0 to {MAX_TRANSFER} are possible.")
         out = 0 if endpoint & 0x80 else length
@@ -175,7 +180,7 @@ class Decoder:
             return None
         data = bytes(self._bytes[URB : URB + out])
         del self._bytes[: URB + out]
-        return Submit(seqnum, devid, endpoint, length, setup, data)
+        return Submit(seqnum, devid, endpoint, length, setup, data, exact=bool(flags & SHORT_NOT_OK))
 
 
 # --- replies

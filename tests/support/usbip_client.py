@@ -38,10 +38,17 @@ def import_request(busid: str) -> bytes:
 
 
 def submit(
-    seqnum: int, endpoint: int, length: int, data: bytes = b"", *, setup: bytes = bytes(8), devid: int = 0
+    seqnum: int,
+    endpoint: int,
+    length: int,
+    data: bytes = b"",
+    *,
+    setup: bytes = bytes(8),
+    devid: int = 0,
+    flags: int = 0,
 ) -> bytes:
     direction = endpoint >> 7
-    head = [1, seqnum, devid, direction, endpoint & 0xF, 0, length, 0, 0, 0]
+    head = [1, seqnum, devid, direction, endpoint & 0xF, flags, length, 0, 0, 0]
     return b"".join(map(word, head)) + setup + data
 
 
@@ -112,12 +119,14 @@ class UsbipClient:
             self.devid = bus << 16 | device
         return status
 
-    async def submit(self, endpoint: int, length: int = 0, data: bytes = b"", setup: bytes = bytes(8)) -> int:
+    async def submit(
+        self, endpoint: int, length: int = 0, data: bytes = b"", *, setup: bytes = bytes(8), flags: int = 0
+    ) -> int:
         """Send CMD_SUBMIT; its sequence number."""
         self.seqnum += 1
         self.directions[self.seqnum] = endpoint >> 7
         await self.stream.send_all(
-            submit(self.seqnum, endpoint, length or len(data), data, setup=setup, devid=self.devid)
+            submit(self.seqnum, endpoint, length or len(data), data, setup=setup, devid=self.devid, flags=flags)
         )
         return self.seqnum
 
