@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..arm.memory import Memory
 from ..probes.access import Batch
 from ..probes.errors import AccessFaultError, TargetError, UserError
-from .families.stm32f1 import DBGMCU_IDCODE, FLASH_SIZE, STM32F1
-from .families.stm32f1_chips import DENSITIES, FLASH_KIB, PARTS, Part, regions
+from .device import KIB, Device, Part
+from .families import DEVICES
 from .family import Family
-from .memory_map import Region, region_at
+from .ids import DEV_ID_MASK, read_idcode
+from .memory_map import Region, Sector, joined, region_at
 
-__all__ = ["Chip", "chip_named", "identify", "set_up_debug"]
+__all__ = ["DEFAULT_VOLTS", "Chip", "chip_named", "fit", "identify", "set_up_debug"]
 
-DEV_ID_MASK = 0xFFF
+DEFAULT_VOLTS = 3.3
+"""Assumed where the probe measures no voltage and the user names none."""
+BY_DEV_ID = {device.dev_id: device for device in DEVICES}
+F4_AS_F2 = (0x411, 0xC24, 0x413)
+"""First revision of STM32F405/407: it says it is an STM32F2, but that has a Cortex-M3 (STM32F40x errata 2.1.1)."""
 SRAM_START = 0x2000_0000
 ALIKE = 0.7
 NEAREST = 4
@@ -35,11 +41,18 @@ class Chip:
     description: str
     regions: tuple[Region, ...]
     family: Family
+    device: Device
+    part: Part
 
     @property
     def flash(self) -> tuple[Region, ...]:
-        """The flash banks, in order of address."""
+        """The flash, in order of address; banks with sectors of several sizes are several regions."""
         return tuple(region for region in self.regions if region.kind == "flash")
+
+    @property
+    def banks(self) -> list[tuple[int, int]]:
+        """Start and size of the flash where it is without gaps."""
+        return joined(self.flash)
 
     @property
     def ram(self) -> Region:
@@ -52,17 +65,28 @@ class Chip:
         """The flash bank that holds ``address``."""
         return region_at(self.flash, address)
 
+    def sector(self, address: int) -> Sector:
+        """The sector that holds ``address``, which must be one of the flash."""
+        found = self.flash_at(address)
+        assert found is not None
+        return found.sector(address)
+
+    def at(self, volts: float) -> Chip:
+        """The chip as it is to be programmed at this supply voltage."""
+        return dataclasses.replace(self, family=self.family.at(volts))
+
 
 def chip_named(name: str) -> Chip:
     """The chip with this part number; package and temperature letters may follow (STM32F103C8T6), case does not matter.
 
-    Raises UserError that offers the nearest names.
+    Its banks are the usual ones until ``fit`` has read its option bytes. Raises UserError that offers the nearest
+    names.
     """
     wanted = name.strip().upper()
-    stem = re.fullmatch(r"(STM32[A-Z]\d{3}[A-Z]\w)\w{0,4}", wanted)
-    for candidate, part, pins in _names():
+    stem = re.fullmatch(r"(STM32[A-Z][A-Z\d]\w{2}[A-Z]\w)\w{0,4}", wanted)
+    for candidate, device, part, pins in _names():
         if stem and stem[1] == candidate.upper():
-            return _chip(part, pins)
+            return _chip(device, part, pins)
     offer = ", ".join(_nearest(wanted))
     raise UserError(
         f"Looking for a chip named {name!r}",
@@ -80,53 +104,76 @@ def _nearest(wanted: str) -> list[str]:
         in_place = sum(a == b for a, b in zip(name, wanted, strict=False)) / len(name)
         return difflib.SequenceMatcher(None, wanted, name).ratio() + in_place / 10
 
-    alike = [name for name, _, pins in _names() if pins != "x" and likeness(name) >= ALIKE]
+    alike = [name for name, _, _, pins in _names() if pins != "x" and likeness(name) >= ALIKE]
     return sorted(alike, key=likeness, reverse=True)[:NEAREST]
 
 
-def _names() -> Iterator[tuple[str, Part, str]]:
-    for part in PARTS:
-        for pins in (*part.pins, "x"):
-            yield part.name(pins), part, pins
+def _names() -> Iterator[tuple[str, Device, Part, str]]:
+    for device in DEVICES:
+        for part in device.parts:
+            for pins in (*part.pins, "x"):
+                yield part.name(pins), device, part, pins
 
 
-def _chip(part: Part, pins: str) -> Chip:
-    description = (
-        f"{part.name(pins)}, {DENSITIES[part.dev_id].name}, {part.flash_kib} KiB flash, {part.ram_kib} KiB RAM"
-    )
-    return Chip(part.name(pins), description, regions(part), STM32F1)
+def _chip(device: Device, part: Part, pins: str, *, found: bool = False) -> Chip:
+    name = f"{device.marking} ({part.flash_kib} KiB)" if found and device.marking else part.name(pins)
+    regions = device.regions(part, device.usual)
+    ram = region_at(regions, SRAM_START)
+    assert ram is not None
+    description = f"{name}, {device.title}, {part.flash_kib} KiB flash, {ram.size // KIB} KiB RAM"
+    return Chip(name, description, regions, device.family, device, part)
+
+
+async def fit(memory: Memory, chip: Chip) -> Chip:
+    """``chip`` with the banks that its option bytes say; raises what Memory raises."""
+    if not chip.device.options:
+        return chip
+    word = await memory.read32(chip.device.options)
+    return dataclasses.replace(chip, regions=chip.device.regions(chip.part, word))
 
 
 async def identify(memory: Memory) -> Chip:
-    """Find the chip by DEV_ID (DBGMCU_IDCODE), the flash size register and, between lines that share both, its RAM.
+    """Find the chip by DEV_ID, flash size register, option bytes and, between lines that share these, its RAM.
 
-    Reads only; works on a running core. Raises TargetError where the answers make no sense, and what Memory raises.
+    Works on a running core; writes at most the clock enable that DBGMCU needs. Raises TargetError where the answers
+    make no sense, and what Memory raises.
     """
-    batch = Batch()
-    idcode, size = batch.read(DBGMCU_IDCODE), batch.read(FLASH_SIZE, width=2)
     attempt = "Identifying the chip"
     advice = "Name it with --chip, for example --chip STM32F103C8."
+    idcode, core, tried = await read_idcode(memory)
+    if not idcode:
+        where = " or ".join(f"0x{address:08X}" for address in dict.fromkeys(tried))
+        raise TargetError(attempt, f"there is nothing at {where}, where an STM32 with this core has its ids", advice)
+    dev_id = idcode & DEV_ID_MASK
+    device = BY_DEV_ID.get(F4_AS_F2[2] if (dev_id, core) == F4_AS_F2[:2] else dev_id)
+    if device is None:
+        seen = f"DBGMCU_IDCODE reads 0x{idcode:08X}, and DEV_ID 0x{dev_id:03X} is none of the chips known here"
+        raise TargetError(attempt, seen, advice)
+    kib = await _flash_kib(memory, device, attempt, advice)
+    candidates = [part for part in device.parts if part.flash_kib == kib]
+    if not candidates:
+        known = ", ".join(str(size) for size in device.sizes)
+        seen = (
+            f"the flash size register at 0x{device.size_register:08X} reads {kib} KiB (0x{kib:04X}), "
+            f"and {device.marking or device.title} parts have {known} KiB"
+        )
+        raise TargetError(attempt, seen, advice)
+    part = await _with_ram_that_is_there(memory, candidates)
+    return await fit(memory, _chip(device, part, "x", found=True))
+
+
+async def _flash_kib(memory: Memory, device: Device, attempt: str, advice: str) -> int:
+    batch = Batch()
+    size = batch.read(device.size_register, width=2)
     try:
         await memory.run(batch)
     except AccessFaultError as error:
-        seen = f"there is nothing at 0x{error.address:08X}, where an STM32F1 has its ids"
+        seen = f"there is nothing at 0x{error.address:08X}, where {device.marking or device.title} parts have their ids"
         raise TargetError(attempt, seen, advice) from error
-    dev_id = idcode.value & DEV_ID_MASK
-    if dev_id not in DENSITIES:
-        seen = f"DBGMCU_IDCODE reads 0x{idcode.value:08X}, and DEV_ID 0x{dev_id:03X} is none of the chips known here"
-        raise TargetError(attempt, seen, advice)
-    parts = [part for part in PARTS if part.dev_id == dev_id and part.flash_kib == size.value]
-    if not parts:
-        known = ", ".join(str(kib) for kib in sorted({FLASH_KIB[p.flash] for p in PARTS if p.dev_id == dev_id}))
-        seen = (
-            f"the flash size register at 0x{FLASH_SIZE:08X} reads {size.value} KiB (0x{size.value:04X}), "
-            f"and {DENSITIES[dev_id].name} parts have {known} KiB"
-        )
-        raise TargetError(attempt, seen, advice)
-    return _chip(await _with_ram_that_is_there(memory, parts), "x")
+    return size.value
 
 
-async def _with_ram_that_is_there(memory: Memory, parts: list[Part]) -> Part:
+async def _with_ram_that_is_there(memory: Memory, parts: Sequence[Part]) -> Part:
     """The first part whose last word of RAM answers; parts with the largest RAM are asked first."""
     parts = sorted(parts, key=lambda part: -part.ram_kib)
     for part in parts:

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import trio
 
 from ..arm.memory import Memory
 from ..probes.access import Batch
 from ..probes.errors import AccessFaultError, PollTimeoutError
 from .errors import FlashError, ProtectedError
 from .family import Controller, Family
+from .memory_map import Sector
 
 __all__ = ["FlashAccess", "check_protection", "explain_status"]
 
-BUSY_SECONDS = 0.2
-"""A mass erase that firmware has started ends sooner."""
+LOOK_SECONDS = 0.1
+"""How long one look at a busy flash lasts; longer waits consist of several, so that they can be cancelled."""
 ATTEMPT = "Opening the flash for programming"
+CONSEQUENCE = "Removing it erases the whole flash"
 
 
-async def check_protection(memory: Memory, family: Family, sectors: Iterable[int]) -> None:
-    """Raise ProtectedError if readout protection is on, or if one of ``sectors`` (starts) is write-protected."""
+async def check_protection(memory: Memory, family: Family, sectors: Sequence[Sector]) -> None:
+    """Raise ProtectedError if readout protection is on, or if one of ``sectors`` is write-protected."""
     protection = family.protection
     batch = Batch()
-    readout, write = batch.read(protection.readout), batch.read(protection.write)
+    slots = {name: batch.read(address) for name, address in protection.registers.items()}
     await memory.run(batch)
-    if readout.value & protection.readout_mask:
-        raise ProtectedError("Programming the flash", "the chip's readout protection is on", protection.readout_cure)
-    guarded = [start for start in sectors if not write.value >> protection.write_bit(start) & 1]
+    words = {name: slot.value for name, slot in slots.items()}
+    level = protection.level(words)
+    if level:
+        which = " (level 2, for ever)" if level > 1 else ""
+        cure = f"{CONSEQUENCE}: {protection.readout_cure}" if level == 1 else "This chip cannot be programmed any more."
+        raise ProtectedError("Programming the flash", f"the chip's readout protection is on{which}", cure)
+    guarded = [sector for sector in sectors if protection.guarded(words, sector)]
     if guarded:
         more = f" and {len(guarded) - 1} more" if len(guarded) > 1 else ""
+        seen = ", ".join(f"{name} reads 0x{word:08X}" for name, word in words.items())
         raise ProtectedError(
-            f"Programming the flash at 0x{guarded[0]:08X}",
-            f"the sector there{more} is write-protected (WRPR reads 0x{write.value:08X})",
+            f"Programming the flash at 0x{guarded[0].start:08X}",
+            f"the sector there{more} is write-protected ({seen})",
             f"{protection.write_cure} Nothing has been erased.",
-            address=guarded[0],
+            address=guarded[0].start,
         )
 
 
@@ -43,12 +52,12 @@ def explain_status(family: Family, status: int) -> str:
 
 
 class FlashAccess:
-    """The controllers that serve some sectors, from unlocking to leaving them as they were."""
+    """The controllers that serve some banks, from unlocking to leaving them as they were."""
 
-    def __init__(self, memory: Memory, family: Family, sectors: Iterable[int]) -> None:
+    def __init__(self, memory: Memory, family: Family, banks: Iterable[int]) -> None:
         self._memory = memory
         self._family = family
-        self._controllers = tuple(dict.fromkeys(family.controller(start) for start in sectors))
+        self._controllers = tuple(dict.fromkeys(family.controller(bank) for bank in banks))
         self._saved: dict[Controller, int] = {}
 
     async def open(self) -> None:
@@ -58,17 +67,17 @@ class FlashAccess:
         the next reset. Raises FlashError.
         """
         family = self._family
-        batch = Batch()
-        controls = {}
-        for controller in self._controllers:
-            batch.poll(controller.status, family.busy, 0, BUSY_SECONDS)
-            batch.write(controller.status, family.clear_status)
-            controls[controller] = batch.read(controller.control)
         try:
-            await self._memory.run(batch)
+            await self._wait_until_idle()
         except PollTimeoutError as error:
             seen = f"the flash controller stays busy (its status register reads 0x{error.last:08X})"
             raise FlashError(ATTEMPT, seen, "Switch the board off and on, then try again.") from error
+        batch = Batch()
+        controls = {}
+        for controller in self._controllers:
+            batch.write(controller.clear or controller.status, family.clear_status)
+            controls[controller] = batch.read(controller.control)
+        await self._memory.run(batch)
         self._saved = {controller: slot.value for controller, slot in controls.items()}
         batch = Batch()
         for controller, control in self._saved.items():
@@ -84,6 +93,21 @@ class FlashAccess:
         if any(slot.value & family.lock for slot in controls.values()):
             raise self._locked_out()
 
+    async def _wait_until_idle(self) -> None:
+        """A controller that is busy must not be written to. Raises PollTimeoutError after the family's patience."""
+        deadline = trio.current_time() + self._family.patience
+        while True:
+            batch = Batch()
+            for controller in self._controllers:
+                batch.poll(controller.status, self._family.busy, 0, LOOK_SECONDS)
+            try:
+                await self._memory.run(batch)
+            except PollTimeoutError:
+                if trio.current_time() >= deadline:
+                    raise
+            else:
+                return
+
     def _locked_out(self) -> FlashError:
         seen = "its controller does not take the keys, because firmware has locked it until the next reset"
         return FlashError(ATTEMPT, seen, "Reset and halt the target (monitor reset halt), then load again.")
@@ -93,10 +117,10 @@ class FlashAccess:
         if not self._saved:
             return
         family = self._family
+        await self._wait_until_idle()
         batch = Batch()
         for controller, control in self._saved.items():
-            batch.poll(controller.status, family.busy, 0, BUSY_SECONDS)
-            batch.write(controller.status, family.clear_status)
+            batch.write(controller.clear or controller.status, family.clear_status)
             batch.write(controller.control, control & ~family.start)
         await self._memory.run(batch)
         self._saved = {}

@@ -82,9 +82,9 @@ class LoaderEngine:
         """
         if not plan.sectors:
             return
-        starts = [sector.start for sector in plan.sectors]
+        banks = sorted({sector.bank for sector in plan.sectors})
         visit = Visit(
-            Sanitizer(self._memory, self._steps), FlashAccess(self._memory, self._chip.family, starts), registers={}
+            Sanitizer(self._memory, self._steps), FlashAccess(self._memory, self._chip.family, banks), registers={}
         )
         try:
             await self._visit(visit, plan)

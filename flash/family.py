@@ -5,12 +5,13 @@ Nothing here runs on the target or talks to it; the engine and the sanitiser rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from .memory_map import Sector
 from .steps import Step
 
-__all__ = ["Controller", "Family", "Flag", "LoaderCode", "Protection", "Timing"]
+__all__ = ["Controller", "Family", "Flag", "LoaderCode", "Protection", "Timing", "no_word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,17 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """The registers that serve the flash from ``start`` on; ``offset`` is what the loader adds to the family's base."""
+    """The registers that serve one bank; ``offset`` is what the loader adds to the family's base.
+
+    Errors are cleared by writing to ``status``, or to ``clear`` where that is another register.
+    """
 
     name: str
-    start: int
     offset: int
     key: int
     status: int
     control: int
+    clear: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +59,21 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Where protection is read.
+    """Where protection is read: ``registers`` by name; the functions get their words by the same names.
 
-    ``write_bit`` gives the bit of the write protection register that guards an address; a bit that is 0 protects.
+    ``level`` tells the readout protection, 0 (none) to 2; ``guarded`` whether a sector is write-protected.
     """
 
-    readout: int
-    readout_mask: int
-    write: int
-    write_bit: Callable[[int], int]
+    registers: Mapping[str, int]
+    level: Callable[[Mapping[str, int]], int]
+    guarded: Callable[[Mapping[str, int], Sector], bool]
     readout_cure: str
     write_cure: str
+
+
+def no_word(_sector: Sector) -> int:
+    """For loaders that know by the address alone what to erase."""
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +81,19 @@ class Family:
     """A flash controller, filled in.
 
     ``program_unit`` bytes are programmed at once and must be erased before, to ``erased`` bytes. ``errors`` are
-    flags of the status registers; ``clear_status`` is what is written there to clear them. ``lock`` and
-    ``start`` are masks of the control registers, ``busy`` is one of the status registers. ``watchdog_key`` is
-    where the loader keeps the independent watchdog quiet. ``verify_per_byte`` is the loader's CRC at the clock
-    that ``preparations`` set, in seconds.
+    flags of the status registers; ``clear_status`` is what is written to clear them. ``lock`` and ``start`` are
+    masks of the control registers, ``busy`` is one of the status registers; no operation, not even a mass
+    erase that firmware has started, keeps the flash busy longer than ``patience`` seconds.
+
+    ``erase`` gives the time for a sector of that many bytes, ``erase_word`` what the control register holds
+    while a sector is erased (without the start bit), ``program_word`` what it holds during programming.
+    ``verify_per_byte`` is the loader's CRC at the clock that ``preparations`` set, in seconds.
+
+    ``watchdog_key`` is where the loader keeps the independent watchdog quiet, ``window_watchdog`` the same for
+    the window watchdog's control register where its clock cannot be switched off (0: it can).
+
+    Where programming depends on the supply, the family is described for ``volts`` and more, and
+    ``below`` is the same flash with less.
     """
 
     name: str
@@ -91,7 +108,7 @@ class Family:
     clear_status: int
     program_unit: int
     erased: int
-    erase: Timing
+    erase: Callable[[int], Timing]
     program: Timing
     verify_per_byte: float
     protection: Protection
@@ -99,7 +116,25 @@ class Family:
     debug_setup: tuple[Step, ...]
     watchdog_key: int
     loader: LoaderCode
+    erase_word: Callable[[Sector], int] = no_word
+    program_word: int = 0
+    window_watchdog: int = 0
+    patience: float = 0.2
+    volts: float = 0.0
+    below: Family | None = None
 
-    def controller(self, address: int) -> Controller:
-        """The controller that serves ``address``."""
-        return max((c for c in self.controllers if c.start <= address), key=lambda c: c.start)
+    def controller(self, bank: int) -> Controller:
+        """The controller that serves ``bank``, which counts from 1; one may serve all."""
+        return self.controllers[min(bank, len(self.controllers)) - 1]
+
+    @property
+    def error_mask(self) -> int:
+        """All error flags."""
+        mask = 0
+        for flag in self.errors:
+            mask |= flag.mask
+        return mask
+
+    def at(self, volts: float) -> Family:
+        """The description that holds at this supply."""
+        return self if volts >= self.volts or self.below is None else self.below.at(volts)

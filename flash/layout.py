@@ -20,8 +20,8 @@ SMALL_RAM = 16 * KIB
 """Below this, the loader gets 2 KiB instead of 4: code, 1 KiB of CRC table and the stack fill 1.75 KiB."""
 LARGEST_SLOT = 4 * KIB
 """One write of an ST-Link: address increment on Cortex-M3 and M4 wraps there."""
-MOST_SLOTS = 8
-"""32 KiB of ring hold more than a second of programming; a longer one gains nothing."""
+MOST_SLOTS = 24
+"""96 KiB of ring: what a probe sends while a sector of 128 KiB is erased."""
 VECTORS = 16
 WORD = 4
 
@@ -92,7 +92,7 @@ class Layout:
         vectors = struct.pack(f"<{VECTORS}I", self.stack_top, *[trap] * (VECTORS - 1))
         last_word = self.end - WORD
         mailbox = struct.pack(
-            "<12I",
+            "<16I",
             0,
             0,
             0,
@@ -105,8 +105,13 @@ class Layout:
             self.table,
             family.base,
             family.watchdog_key,
+            family.program_word,
+            family.window_watchdog,
+            family.busy,
+            family.error_mask,
         )
-        return vectors + self.loader.code[len(vectors) : self.loader.mailbox] + mailbox
+        image = vectors + self.loader.code[len(vectors) : self.loader.mailbox] + mailbox
+        return image.ljust(len(self.loader.code), b"\0")
 
 
 def lay_out(ram: Region, loader: LoaderCode) -> Layout:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-__all__ = ["Region", "region_at"]
+__all__ = ["Region", "Sector", "joined", "region_at"]
+
+
+class Sector(NamedTuple):
+    """What is erased at once; ``number`` counts from 0 within the ``bank``, which counts from 1."""
+
+    start: int
+    size: int
+    bank: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +23,8 @@ class Region:
     """``size`` bytes from ``start`` on. Only flash has a ``sector_size``: the unit of erasing, in bytes.
 
     ``ram`` is everything that is read and written by plain accesses (peripherals too), ``rom`` what is
-    only read.
+    only read. A flash bank whose sectors differ in size is several regions; ``number`` is that of the region's
+    first sector within its ``bank``.
     """
 
     kind: Literal["flash", "ram", "rom"]
@@ -22,6 +32,8 @@ class Region:
     start: int
     size: int
     sector_size: int = 0
+    bank: int = 1
+    number: int = 0
 
     @property
     def end(self) -> int:
@@ -34,6 +46,11 @@ class Region:
     def sector_start(self, address: int) -> int:
         """Where the sector that holds ``address`` begins."""
         return address - (address - self.start) % self.sector_size
+
+    def sector(self, address: int) -> Sector:
+        """The sector that holds ``address``."""
+        start = self.sector_start(address)
+        return Sector(start, self.sector_size, self.bank, self.number + (start - self.start) // self.sector_size)
 
     def sectors(self, start: int, end: int) -> Iterator[int]:
         """Start addresses of the sectors that [start, end) touches inside this region."""
@@ -49,3 +66,15 @@ class Region:
 def region_at(regions: Iterable[Region], address: int) -> Region | None:
     """The region that holds ``address``, None if there is none."""
     return next((region for region in regions if address in region), None)
+
+
+def joined(regions: Iterable[Region]) -> list[tuple[int, int]]:
+    """Start and size of what ``regions`` (in order of address) cover without gaps."""
+    spans: list[tuple[int, int]] = []
+    for region in regions:
+        if spans and sum(spans[-1]) == region.start:
+            start, size = spans.pop()
+            spans.append((start, size + region.size))
+        else:
+            spans.append((region.start, region.size))
+    return spans

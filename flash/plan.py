@@ -16,19 +16,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..probes.errors import ImageError
-from .memory_map import Region
+from .memory_map import Region, Sector, joined, region_at
 
 __all__ = ["Draft", "Plan", "Run", "SectorContent", "check_range"]
 
 WORD = 4
-"""Runs begin and end at words: the loader's stream is made of words."""
+"""The loader's stream is made of words."""
 WORTHWHILE_GAP = 64
 """Shorter gaps of the erased value are sent along: a command costs 12 bytes, and the loader skips them anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``data`` to be programmed from ``address`` on, both whole words."""
+    """``data`` to be programmed from ``address`` on, both whole units of programming, and whole words."""
 
     address: int
     data: bytes
@@ -40,18 +40,29 @@ class SectorContent:
 
     start: int
     content: bytes
+    bank: int = 1
+    number: int = 0
 
-    def runs(self, erased: int) -> Iterator[Run]:
-        """What must be programmed after erasing: the content without its longer gaps of the erased value."""
-        blank = bytes([erased]) * WORD
+    @property
+    def sector(self) -> Sector:
+        """The sector itself."""
+        return Sector(self.start, len(self.content), self.bank, self.number)
+
+    def runs(self, erased: int, unit: int = WORD) -> Iterator[Run]:
+        """What must be programmed after erasing: the content without its longer gaps of the erased value.
+
+        Runs begin and end at multiples of ``unit`` bytes (words at least), the flash's unit of programming.
+        """
+        step = max(unit, WORD)
+        blank = bytes([erased]) * step
         begin, gap = None, 0
-        for offset in range(0, len(self.content), WORD):
-            if self.content[offset : offset + WORD] != blank:
+        for offset in range(0, len(self.content), step):
+            if self.content[offset : offset + step] != blank:
                 begin, gap = offset if begin is None else begin, 0
                 continue
-            gap += WORD
+            gap += step
             if begin is not None and gap >= WORTHWHILE_GAP:
-                yield Run(self.start + begin, self.content[begin : offset + WORD - gap])
+                yield Run(self.start + begin, self.content[begin : offset + step - gap])
                 begin = None
         if begin is not None:
             yield Run(self.start + begin, self.content[begin : len(self.content) - gap])
@@ -86,7 +97,7 @@ def check_range(flash: Sequence[Region], chip: str, attempt: str, address: int, 
             raise ImageError(
                 attempt,
                 f"0x{position:08X} is outside the flash of {chip}, which is "
-                + " and ".join(f"0x{region.start:08X} to 0x{region.end - 1:08X}" for region in flash),
+                + " and ".join(f"0x{start:08X} to 0x{start + size - 1:08X}" for start, size in joined(flash)),
                 "Check the linker script's memory sizes, and that the chip was identified as what it is.",
             )
         position = bank.end
@@ -142,5 +153,8 @@ class Draft:
             if start in old:
                 named = self._named[start]
                 content = bytearray(new if n else was for new, was, n in zip(content, old[start], named, strict=True))
-            sectors.append(SectorContent(start, bytes(content)))
+            region = region_at(self._flash, start)
+            assert region is not None
+            sector = region.sector(start)
+            sectors.append(SectorContent(start, bytes(content), sector.bank, sector.number))
         return Plan(tuple(sectors), self.bytes_written)

@@ -138,7 +138,7 @@ class Sanitizer:
                 continue
             _write(batch, step, step.changed(word))
             if step.wait:
-                batch.poll(step.address, step.wait, step.wait_value, WAIT_SECONDS)
+                batch.poll(step.wait_at or step.address, step.wait, step.wait_value, WAIT_SECONDS)
         self._saved = self._seen
         await self._memory.run(batch)
 
@@ -161,14 +161,17 @@ class Sanitizer:
         self._saved = {}
 
     def _must_go_back(self, step: Step, *, after_reset: bool) -> bool:
-        if step not in self._saved or not step.needed(self._saved[step]):
+        if step not in self._saved or not (step.flush or step.needed(self._saved[step])):
             return False
         return step.survives_reset or not after_reset
 
     def _put_back(self, batch: Batch, step: Step) -> None:
         saved = self._saved[step]
+        if step.flush:
+            _write(batch, step, step.changed(saved) | step.flush)
+            _write(batch, step, step.changed(saved))
         _write(batch, step, step.back(saved))
-        if step.wait:
+        if step.wait and not step.wait_at:
             batch.poll(step.address, step.wait, saved & step.wait, WAIT_SECONDS)
 
     async def _restore_one_by_one(self, todo: Sequence[Step]) -> None:

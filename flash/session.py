@@ -87,7 +87,7 @@ class FlashSession:
 
     async def _carry_out(self, draft: Draft, kept: list[tuple[int, int]]) -> Plan:
         memory = self._core.memory
-        await check_protection(memory, self._chip.family, draft.sectors)
+        await check_protection(memory, self._chip.family, [self._chip.sector(start) for start in draft.sectors])
         batch = Batch()
         old = {start: batch.read_block(start, size) for start, size in draft.unknown()}
         ram = {start: batch.read_block(start, end - start) for start, end in self._overwritten(kept)}

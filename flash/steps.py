@@ -16,7 +16,9 @@ class Step:
     ``address`` is a bus address, or a DCRSR.REGSEL number where ``core`` is set. Writes carry only ``writable``
     bits and always the ``key``. ``wait`` bits of the same register must read ``wait_value`` after the change
     before the next register is touched, and what they read before after it has been put back. A register of
-    flags that are cleared by writing 1 is not put back (``restore`` false). ``survives_reset``: a system reset
+    flags that are cleared by writing 1 is not put back (``restore`` false). ``flush`` bits, which empty a cache, are
+    set for a moment before the register is put back, always. ``wait_at``: the ``wait`` bits are those of this other
+    register, and only the change is waited for. ``survives_reset``: a system reset
     does not touch the register, so it is put back even after one; others then have their reset values, and keep
     them.
     """
@@ -28,6 +30,8 @@ class Step:
     set: int = 0
     wait: int = 0
     wait_value: int = 0
+    wait_at: int = 0
+    flush: int = 0
     writable: int = WORD
     key: int = 0
     restore: bool = True

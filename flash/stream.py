@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -50,11 +51,20 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Bytes of the stream with the time they cost; may be cut between words if ``data`` is flash content."""
+    """Bytes of the stream with the time they cost. A command costs it where its last word is read.
+
+    Flash content costs it for each of its units that is not blank, where the unit's last word is read:
+    ``ends`` are the offsets behind those.
+    """
 
     data: bytes
     time: Timing = NO_TIME
-    content: bool = False
+    ends: tuple[int, ...] | None = None
+
+    def count(self, first: int, last: int) -> int:
+        """How often ``time`` is spent for data[first:last]."""
+        ends = (len(self.data),) if self.ends is None else self.ends
+        return bisect_right(ends, last) - bisect_right(ends, first)
 
 
 def raw_crc(data: bytes) -> int:
@@ -67,17 +77,14 @@ def cut(plan: Plan, family: Family, payload: int) -> list[Piece]:
     pieces = []
     data, typical, maximum = bytearray(), 0.0, 0.0
     for fragment in _fragments(plan, family):
-        rest = fragment.data
-        while rest:
-            part, rest = rest[: payload - len(data)], rest[payload - len(data) :]
+        done = 0
+        while done < len(fragment.data):
+            part = fragment.data[done : done + payload - len(data)]
+            times = fragment.count(done, done + len(part))
+            typical += times * fragment.time.typical
+            maximum += times * fragment.time.maximum
             data += part
-            if fragment.content:
-                units = _units_to_program(part, family)
-                typical += units * family.program.typical
-                maximum += units * family.program.maximum
-            elif not rest:  # a command costs its time where its last word is read
-                typical += fragment.time.typical
-                maximum += fragment.time.maximum
+            done += len(part)
             if len(data) == payload:
                 pieces.append(Piece(bytes(data), typical, maximum))
                 data, typical, maximum = bytearray(), 0.0, 0.0
@@ -88,24 +95,27 @@ def cut(plan: Plan, family: Family, payload: int) -> list[Piece]:
 
 def _fragments(plan: Plan, family: Family) -> Iterator[Fragment]:
     for sector in plan.sectors:
-        yield _command(family, Operation.ERASE, sector.start, time=family.erase)
-        for run in sector.runs(family.erased):
-            yield _command(family, Operation.PROGRAM, run.address, len(run.data))
-            yield Fragment(run.data, content=True)
+        offset = family.controller(sector.bank).offset
+        word, time = family.erase_word(sector.sector), family.erase(len(sector.content))
+        yield _command(Operation.ERASE, sector.start, word, offset, time)
+        for run in sector.runs(family.erased, family.program_unit):
+            yield _command(Operation.PROGRAM, run.address, len(run.data), offset)
+            yield Fragment(run.data, family.program, _ends_of_units(run.data, family))
     for area in plan.areas():
         seconds = len(area.data) * family.verify_per_byte
-        yield _command(family, Operation.VERIFY, area.address, len(area.data), Timing(seconds, 2 * seconds))
+        yield _command(Operation.VERIFY, area.address, len(area.data), time=Timing(seconds, 2 * seconds))
         yield Fragment(struct.pack("<I", raw_crc(area.data)))
-    yield _command(family, Operation.END, 0)
+    yield _command(Operation.END, 0)
 
 
-def _command(family: Family, operation: Operation, address: int, argument: int = 0, time: Timing = NO_TIME) -> Fragment:
-    offset = family.controller(address).offset if operation in (Operation.ERASE, Operation.PROGRAM) else 0
+def _command(
+    operation: Operation, address: int, argument: int = 0, offset: int = 0, time: Timing = NO_TIME
+) -> Fragment:
     return Fragment(struct.pack("<3I", address, argument, operation | offset << 8), time)
 
 
-def _units_to_program(data: bytes, family: Family) -> int:
-    """How many units differ from erased flash; the loader skips those that do not."""
+def _ends_of_units(data: bytes, family: Family) -> tuple[int, ...]:
+    """Where units end that differ from erased flash; the loader skips those that do not."""
     unit = family.program_unit
     blank = bytes([family.erased]) * unit
-    return sum(data[i : i + unit] != blank for i in range(0, len(data), unit))
+    return tuple(i for i in range(unit, len(data) + 1, unit) if data[i - unit : i] != blank)

@@ -10,7 +10,7 @@ import trio
 
 from ..arm.core import ConnectMode, CortexM
 from ..arm.memory import Executor, Memory
-from ..flash.chips import Chip, chip_named, identify, set_up_debug
+from ..flash.chips import DEFAULT_VOLTS, Chip, chip_named, fit, identify, set_up_debug
 from ..flash.session import FlashSession
 from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
@@ -26,11 +26,15 @@ CLOSE_DEADLINE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class BoardOptions:
-    """What the command line says about the board. ``chip`` "" means: identify it; ``speed`` is in kHz."""
+    """What the command line says about the board. ``chip`` "" means: identify it; ``speed`` is in kHz.
+
+    ``volts`` is the target's supply where the probe does not measure it, or measures it wrong.
+    """
 
     chip: str = ""
     speed: int | None = None
     mode: ConnectMode = ConnectMode.HALT
+    volts: float | None = None
 
 
 class BoardTarget:
@@ -68,8 +72,9 @@ class BoardTarget:
         core = CortexM(Memory(probe, self._executor))
         under_reset = self._options.mode is ConnectMode.UNDER_RESET
         await core.connect(ConnectMode.UNDER_RESET if under_reset else ConnectMode.ATTACH)
-        chip = self._chip = named or await identify(core.memory)
         voltage = await run(probe.voltage)
+        chip = await fit(core.memory, named) if named else await identify(core.memory)
+        chip = self._chip = chip.at(self._options.volts or voltage or DEFAULT_VOLTS)
         target = Target(core, chip.regions, FlashSession(core, chip), facts=_facts(probe, voltage, core, chip))
         # A core that stands, at its reset vector or where an earlier debugger left it, is kept for the client;
         # one that runs does so without halting debug, which would stop it at a fault with nobody there.
@@ -113,7 +118,7 @@ class BoardTarget:
 
 def _facts(probe: Probe, voltage: float | None, core: CortexM, chip: Chip) -> tuple[str, ...]:
     info = probe.info
-    flash = ", ".join(f"{bank.size // KIB} KiB at 0x{bank.start:08X}" for bank in chip.flash)
+    flash = ", ".join(f"{size // KIB} KiB at 0x{start:08X}" for start, size in chip.banks)
     return (
         f"Probe: {info.kind}, firmware {info.firmware}, serial number {info.serial}",
         "Target voltage: " + ("not measured by this probe" if voltage is None else f"{voltage:.2f} V"),

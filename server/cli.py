@@ -133,6 +133,9 @@ def _add_target_options(command: argparse.ArgumentParser) -> None:
         help="stlink (the only one connected), stlink:SERIAL, or a simulated board such as sim:stm32f103c8",
     )
     command.add_argument("--chip", default="", metavar="NAME", help="part number; left out, the chip is identified")
+    command.add_argument(
+        "--vdd", type=_volts, metavar="VOLTS", help="the target's supply (default: what the probe measures, else 3.3)"
+    )
     command.add_argument("--speed", type=_khz, metavar="KHZ", help="highest wire clock to use")
     command.add_argument(
         "--connect",
@@ -154,6 +157,13 @@ def _address(text: str) -> int:
     if not 0 <= address < 1 << 32:
         raise argparse.ArgumentTypeError("an address has 32 bits")
     return address
+
+
+def _volts(text: str) -> float:
+    volts = float(text)
+    if not 1.0 <= volts <= 5.5:
+        raise argparse.ArgumentTypeError("a supply is from 1.0 to 5.5 volts")
+    return volts
 
 
 def _khz(text: str) -> int:
@@ -201,7 +211,7 @@ def _board(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Clock | N
     if options.chip:
         chip_named(options.chip)  # a name that cannot be is the user's error, before any hardware is touched
     access = _simulated(options.probe) if options.probe.startswith(SIM_PREFIX) else _real(options.probe)
-    settings = BoardOptions(options.chip, options.speed, ConnectMode(options.connect))
+    settings = BoardOptions(options.chip, options.speed, ConnectMode(options.connect), options.vdd)
     return BoardTarget(access.open_probe, access.executor, settings), access.clock
 
 

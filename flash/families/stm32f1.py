@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...arm.register import Register, bit, bits
 from ..family import Controller, Family, Flag, Protection, Timing
 from ..loaders.stm32f1 import LOADER
+from ..memory_map import Sector
 from ..steps import Step
 
-__all__ = ["BANK_2", "DBGMCU_IDCODE", "FLASH_SIZE", "FLASH_START", "STM32F1"]
+__all__ = ["BANK_2", "FLASH_SIZE", "FLASH_START", "STM32F1"]
 
 FLASH_START = 0x0800_0000
 BANK_2 = 0x0808_0000
@@ -15,7 +18,6 @@ BANK_2 = 0x0808_0000
 
 BASE = 0x4002_2000
 IWDG_KR = 0x4000_3000
-DBGMCU_IDCODE = 0xE004_2000
 FLASH_SIZE = 0x1FFF_F7E0
 """RM0008 30.1.1: flash in KiB, 16 bits."""
 
@@ -101,8 +103,14 @@ class DbgmcuCR(Register, address=0xE004_2004):
     DBG_WWDG_STOP = bit(9)
 
 
-def _write_protection_bit(address: int) -> int:
-    return min((address - FLASH_START) // WRITE_PROTECTION_GRAIN, LAST_WRITE_PROTECTION_BIT)
+def _readout_level(words: Mapping[str, int]) -> int:
+    return int(FlashOBR(words["OBR"]).RDPRT)
+
+
+def _write_protected(words: Mapping[str, int], sector: Sector) -> bool:
+    """A bit that is 0 protects."""
+    bit_number = min((sector.start - FLASH_START) // WRITE_PROTECTION_GRAIN, LAST_WRITE_PROTECTION_BIT)
+    return not words["WRPR"] >> bit_number & 1
 
 
 DEBUG_SETUP = (
@@ -152,8 +160,8 @@ STM32F1 = Family(
     manual="PM0075",
     base=BASE,
     controllers=(
-        Controller("FLASH", FLASH_START, 0x00, key=BASE + 0x04, status=FlashSR.address, control=FlashCR.address),
-        Controller("FLASH bank 2", BANK_2, 0x40, key=BASE + 0x44, status=BASE + 0x4C, control=BASE + 0x50),
+        Controller("FLASH", 0x00, key=BASE + 0x04, status=FlashSR.address, control=FlashCR.address),
+        Controller("FLASH bank 2", 0x40, key=BASE + 0x44, status=BASE + 0x4C, control=BASE + 0x50),
     ),
     keys=(0x4567_0123, 0xCDEF_89AB),
     lock=FlashCR.LOCK.mask,
@@ -166,16 +174,14 @@ STM32F1 = Family(
     clear_status=FlashSR.make(PGERR=1, WRPRTERR=1, EOP=1),
     program_unit=2,
     erased=0xFF,
-    erase=Timing(20e-3, 40e-3),
+    erase=lambda _size: Timing(20e-3, 40e-3),
     program=Timing(52.5e-6, 70e-6),
     verify_per_byte=1.1e-6,
     protection=Protection(
-        readout=FlashOBR.address,
-        readout_mask=FlashOBR.RDPRT.mask,
-        write=FlashWRPR.address,
-        write_bit=_write_protection_bit,
-        readout_cure="Removing it erases the whole flash: write 0xA5 to the RDP option byte with a tool that does so, "
-        "then switch the board off and on.",
+        registers={"OBR": FlashOBR.address, "WRPR": FlashWRPR.address},
+        level=_readout_level,
+        guarded=_write_protected,
+        readout_cure="write 0xA5 to the RDP option byte with a tool that does so, then switch the board off and on.",
         write_cure="Set the WRP option bytes to 0xFF with a tool that does so, then reset the board.",
     ),
     preparations=PREPARATIONS,

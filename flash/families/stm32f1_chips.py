@@ -1,19 +1,17 @@
 """The STM32F1 part numbers: line, letters for the pins, letter for the flash, DEV_ID, RAM in KiB.
 
-DEV_IDs: RM0008 31.6.1, RM0041 25.6.1. RAM: the data sheets' device summaries. A part number is made of line, pin letter
-and flash letter (STM32 F103 C 8); what follows (package, temperature range) does not matter to a debugger.
+DEV_IDs: RM0008 31.6.1, RM0041 25.6.1. RAM: the data sheets' device summaries.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..device import KIB, Device, Part
 from ..memory_map import Region
-from .stm32f1 import BANK_2, FLASH_START
+from .stm32f1 import BANK_2, FLASH_SIZE, FLASH_START, STM32F1
 
-__all__ = ["DENSITIES", "FLASH_KIB", "PARTS", "Density", "Part", "regions"]
-
-KIB = 1024
+__all__ = ["DEVICES", "PARTS"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +24,6 @@ class Density:
     external: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One row: all chips of a line with the same flash and RAM."""
-
-    line: str
-    pins: str
-    flash: str
-    dev_id: int
-    ram_kib: int
-
-    @property
-    def flash_kib(self) -> int:
-        """Flash in KiB."""
-        return FLASH_KIB[self.flash]
-
-    def name(self, pins: str = "x") -> str:
-        """The part number, with ``x`` where the pins are not known."""
-        return f"STM32{self.line}{pins}{self.flash}"
-
-
 DENSITIES = {
     0x410: Density("medium density", 1 * KIB),
     0x412: Density("low density", 1 * KIB),
@@ -55,8 +33,6 @@ DENSITIES = {
     0x428: Density("high density value line", 2 * KIB, external=True),
     0x430: Density("XL density", 2 * KIB, system_start=0x1FFF_E000, external=True),
 }
-
-FLASH_KIB = {"4": 16, "6": 32, "8": 64, "B": 128, "C": 256, "D": 384, "E": 512, "F": 768, "G": 1024}
 
 PARTS = (
     # F103 first: where a DEV_ID, a flash size and a RAM size leave several lines, the first row wins
@@ -97,14 +73,14 @@ PARTS = (
 )
 
 
-def regions(part: Part) -> tuple[Region, ...]:
+def _regions(part: Part, _options: int) -> tuple[Region, ...]:
     """The memory map of a part (RM0008 3.3): all that GDB may touch."""
     density = DENSITIES[part.dev_id]
     size, ram = part.flash_kib * KIB, part.ram_kib * KIB
     bank_1 = min(size, BANK_2 - FLASH_START) if part.dev_id == 0x430 else size
     flash = [Region("flash", "flash", FLASH_START, bank_1, density.page)]
     if size > bank_1:
-        flash.append(Region("flash", "flash bank 2", BANK_2, size - bank_1, density.page))
+        flash.append(Region("flash", "flash bank 2", BANK_2, size - bank_1, density.page, bank=2))
     external = [
         Region("ram", "external memory", 0x6000_0000, 0x4000_0000),
         Region("ram", "FSMC registers", 0xA000_0000, 0x1000),
@@ -120,3 +96,9 @@ def regions(part: Part) -> tuple[Region, ...]:
         *(external if density.external else ()),
         Region("ram", "private peripheral bus", 0xE000_0000, 0x10_0000),
     )
+
+
+DEVICES = tuple(
+    Device(dev_id, density.name, STM32F1, tuple(part for part in PARTS if part.dev_id == dev_id), FLASH_SIZE, _regions)
+    for dev_id, density in DENSITIES.items()
+)

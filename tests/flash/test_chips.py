@@ -14,10 +14,12 @@ from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.flash.chips import chip_named, identify, set_up_debug
 from haltpoint.flash.families.stm32f1 import STM32F1
 from haltpoint.flash.families.stm32f1_chips import PARTS
+from haltpoint.flash.memory_map import Sector
 from haltpoint.probes.access import Access, Read, Result, Write
 from haltpoint.probes.errors import AccessFaultError, TargetError, UserError
 from haltpoint.probes.probe import ProbeInfo
 
+CPUID = 0xE000_ED00
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "stm32-chips.json"
 
 
@@ -60,7 +62,7 @@ def memory(words: dict[int, int]) -> Memory:
 
 
 def ids(idcode: int, kib: int, ram_kib: int = 0) -> dict[int, int]:
-    return {0xE004_2000: idcode, 0x1FFF_F7E0: kib, 0x2000_0000 + ram_kib * 1024 - 4: 0}
+    return {CPUID: 0x412F_C231, 0xE004_2000: idcode, 0x1FFF_F7E0: kib, 0x2000_0000 + ram_kib * 1024 - 4: 0}
 
 
 @pytest.mark.parametrize(
@@ -95,10 +97,10 @@ async def test_identify(idcode: int, kib: int, ram: int, name: str) -> None:
         (ids(0x2003_6410, 0xFFFF, 20), "65535 KiB (0xFFFF)"),
         (ids(0x2003_6410, 0, 20), "0 KiB"),
         (ids(0x2003_6410, 8192, 20), "8192 KiB"),
-        (ids(0x1007_6413, 1024, 128), "DEV_ID 0x413"),
-        (ids(0, 64, 20), "DEV_ID 0x000"),
-        ({}, "nothing at 0xE0042000"),
-        ({0xE004_2000: 0x2003_6410}, "nothing at 0x1FFFF7E0"),
+        (ids(0x1007_6FED, 1024, 128), "DEV_ID 0xFED"),
+        (ids(0, 64, 20), "nothing at 0xE0042000"),
+        ({CPUID: 0x412F_C231}, "nothing at 0xE0042000"),
+        ({CPUID: 0x412F_C231, 0xE004_2000: 0x2003_6410}, "nothing at 0x1FFFF7E0"),
     ],
 )
 async def test_answers_that_make_no_sense(words: dict[int, int], seen: str) -> None:
@@ -140,15 +142,19 @@ def test_a_name_like_nothing_gives_a_sentence(name: str) -> None:
 def test_xl_parts_have_two_banks_with_controllers_of_their_own() -> None:
     chip = chip_named("STM32F103ZG")
     assert [(bank.start, bank.size) for bank in chip.flash] == [(0x0800_0000, 0x8_0000), (0x0808_0000, 0x8_0000)]
-    assert STM32F1.controller(0x0807_FFFE).offset == 0
-    assert STM32F1.controller(0x0808_0000).offset == 0x40
+    assert STM32F1.controller(chip.sector(0x0807_FFFE).bank).offset == 0
+    assert STM32F1.controller(chip.sector(0x0808_0000).bank).offset == 0x40
 
 
 def test_write_protection_bits() -> None:
     """PM0075 2.4.2: 4 KiB a bit; bit 31 guards all the rest of the large parts."""
-    bit = STM32F1.protection.write_bit
-    assert [bit(0x0800_0000 + offset) for offset in (0, 0xFFF, 0x1000, 0x1_F000)] == [0, 0, 1, 31]
-    assert bit(0x080F_F800) == 31
+
+    def bits(address: int) -> list[int]:
+        sector = Sector(address, 2048, 1, 0)
+        return [n for n in range(32) if STM32F1.protection.guarded({"WRPR": 0xFFFF_FFFF ^ 1 << n}, sector)]
+
+    assert [bits(0x0800_0000 + offset) for offset in (0, 0x800, 0x1000, 0x1_F000)] == [[0], [0], [1], [31]]
+    assert bits(0x080F_F800) == [31]
 
 
 def test_regions_do_not_overlap() -> None:

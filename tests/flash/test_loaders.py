@@ -28,7 +28,7 @@ def test_labels_stand_where_they_should() -> None:
     assert loader.code[: loader.entry] == bytes(64)
     assert loader.code[loader.done : loader.done + 2] == BKPT["done"]
     assert loader.code[loader.trap : loader.trap + 2] == BKPT["trap"]
-    assert loader.code[loader.mailbox :] == bytes(48)
+    assert loader.code[loader.mailbox :] == bytes(96)
 
 
 @pytest.mark.parametrize("kib", [4, 6, 8, 10, 16, 20, 24, 32, 48, 64, 80, 96])

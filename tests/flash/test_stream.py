@@ -94,7 +94,7 @@ def test_a_flash_that_differs_is_a_mismatch() -> None:
 
 
 def test_the_second_bank_has_its_own_registers() -> None:
-    draft = Draft((Region("flash", "1", BANK_2 - PAGE, PAGE, PAGE), Region("flash", "2", BANK_2, PAGE, PAGE)), 0xFF)
+    draft = Draft((Region("flash", "1", BANK_2 - PAGE, PAGE, PAGE), Region("flash", "2", BANK_2, PAGE, PAGE, 2)), 0xFF)
     draft.write(BANK_2 - PAGE, b"y" * 2 * PAGE)
     model = Model(bytearray(2 * PAGE), BANK_2 - PAGE)
     model.execute(b"".join(piece.data for piece in cut(draft.plan({}), STM32F1, 4092)))
