@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..device import Device
-from .stm32f1_chips import DEVICES as STM32F1_DEVICES
-from .stm32l4_chips import DEVICES as STM32L4_DEVICES
+from .stm32f1_chips import DEVICES as F1
+from .stm32f4_chips import DEVICES as F4
+from .stm32l4_chips import DEVICES as L4
 
 __all__ = ["DEVICES"]
 
-DEVICES: tuple[Device, ...] = (*STM32F1_DEVICES, *STM32L4_DEVICES)
+DEVICES: tuple[Device, ...] = (*F1, *F4, *L4)
