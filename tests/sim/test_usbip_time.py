@@ -110,6 +110,15 @@ async def test_a_pause_of_the_client_passes_on_the_board(
         assert bench.board.seconds == pytest.approx(2 * PAIR + passes)
 
 
+async def test_every_pause_has_a_limit_of_its_own(mock_clock: trio.testing.MockClock) -> None:
+    async with usbip_bench() as bench:
+        client = await bench.attached()
+        for _ in range(3):
+            mock_clock.jump(0.8)
+            await version(client)
+        assert bench.board.seconds == pytest.approx(3 * (PAIR + 0.8))
+
+
 async def test_a_pause_between_two_programs_passes_too(mock_clock: trio.testing.MockClock) -> None:
     async with usbip_bench() as bench:
         client = await bench.attached()

@@ -18,14 +18,16 @@ async def test_a_command_and_its_reply() -> None:
         assert (reply.status, reply.data) == (0, VERSION_V2J37M26)
 
 
-async def test_an_in_transfer_waits_for_its_data() -> None:
+async def test_an_in_transfer_waits_for_its_data(autojump_clock: trio.testing.MockClock) -> None:
     async with usbip_bench() as bench:
         client = await bench.attached()
+        start = autojump_clock.current_time()
         waiting = await client.submit(IN, 64)
         command = await client.submit(OUT, data=GET_VERSION)
         answers = [await client.returned(), await client.returned()]
         assert [one.seqnum for one in answers] == [command, waiting]
         assert answers[1].data == VERSION_V2J37M26
+        assert autojump_clock.current_time() == start, "the command brought the data, not a later look"
 
 
 async def test_in_transfers_are_served_in_order() -> None:
