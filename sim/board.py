@@ -11,6 +11,7 @@ from .chip import ChipModel
 from .chips import chip_model
 from .clock import PS_PER_SECOND, VirtualClock
 from .errors import FirmwareError
+from .ftdi.board import FtdiOptions, make_ftdi, make_swj
 from .knobs import FaultKnobs
 from .machine import Machine
 from .selector import Selector, parse_selector
@@ -18,7 +19,7 @@ from .soc import make_soc
 from .stlink.device import StLink
 from .stlink.identity import identity
 from .stlink.state import ProbeState, Quirks
-from .usb import UsbStats
+from .usb import UsbDevice, UsbStats
 from .wire import TargetWire
 
 if TYPE_CHECKING:
@@ -47,25 +48,39 @@ class Board:
         self.soc = make_soc(self.chip, self.machine, hse=selector.hse, debug_active=lambda: self.wire.connected)
         self.wire = TargetWire(self.machine, self.chip, self.soc.flash)
         self.wire.on_nrst = self.soc.expect_pin_reset
-        self.probe = self._make_probe(selector)
+        self.swj = make_swj(self.chip, self.wire, self.faults)
+        self.wire.present = selector.target
+        self.probe: UsbDevice = self._make_ftdi(selector) if selector.is_ftdi else self._make_stlink(selector)
+        self._connect_knobs(self.probe)
         self.backend = SimBackend(self.probe)
         self._fill(selector)
         if selector.power:
             self.machine.power_on()
 
-    def _make_probe(self, selector: Selector) -> StLink:
+    def _make_ftdi(self, selector: Selector) -> UsbDevice:
+        return make_ftdi(
+            FtdiOptions(
+                selector.probe,
+                wire=selector.wire,
+                channel=selector.channel,
+                nsrst=selector.nrst,
+                ntrst=selector.trst,
+                serial=selector.serial,
+                latency=selector.latency,
+            ),
+            self.swj,
+        )
+
+    def _make_stlink(self, selector: Selector) -> UsbDevice:
         one = identity(selector.probe, level=selector.level, serial=selector.serial, nrst=selector.nrst)
         quirks = Quirks.named(selector.quirks)
-        self.wire.present = selector.target
         self.wire.nrst_wired = one.nrst == "wired"
         self.wire.raise_unmodelled = quirks.raise_unmodelled
         self.soc.flash.open_lock_refuses_keys = quirks.open_lock_refuses_keys
-        probe = StLink(ProbeState(one, self.wire, self.faults, quirks))
-        probe.before_bulk = self.faults.at_bulk
-        self._connect_knobs(probe)
-        return probe
+        return StLink(ProbeState(one, self.wire, self.faults, quirks))
 
-    def _connect_knobs(self, probe: StLink) -> None:
+    def _connect_knobs(self, probe: UsbDevice) -> None:
+        probe.before_bulk = self.faults.at_bulk
         keep: list[int] = []
 
         def shorten(packet: bytes) -> bytes:
@@ -146,6 +161,7 @@ class Board:
             self.machine.run_until_now()
             self.machine.power_off()
             self.wire.lose_power()
+            self.swj.power_on()
 
     def read_flash(self, address: int, length: int) -> bytes:
         """Return what the array holds now; no time, no controller."""
@@ -165,8 +181,10 @@ class Board:
 def open_board(selector: str) -> Board:
     """Make a board from ``sim:CHIP[,OPTION=VALUE]...``. Raises SelectorError or FirmwareError, both ValueError.
 
-    Options: ``probe`` (stlink-v2, stlink-v2-1, stlink-v3, stlink-clone), ``level`` (J28), ``serial``, ``firmware``
-    (a file), ``nrst`` (wired, none, swim), ``rdp`` (0, 1), ``wrp`` (0-3+12), ``power`` (on, off), ``target`` (present,
-    none), ``iwdg`` (software, hardware), ``hse`` (8000000, none), ``quirks`` (see stlink.state.Quirks).
+    Options: ``probe`` (stlink-v2, stlink-v2-1, stlink-v3, stlink-clone, ft2232h, ft4232h, ft232h), ``level`` (J28),
+    ``serial``, ``firmware`` (a file), ``nrst`` (wired, none, swim), ``rdp`` (0, 1), ``wrp`` (0-3+12), ``power`` (on,
+    off), ``target`` (present, none), ``iwdg`` (software, hardware), ``hse`` (8000000, none), ``quirks`` (see
+    stlink.state.Quirks). With an FTDI chip: ``wire`` (jtag, swd), ``channel`` (a, b), pins of reset lines ``nrst`` and
+    ``trst`` (ad4 to ad7, ac0 to ac7, none), ``latency`` (clocks of the wire that each access to the bus takes more).
     """
     return Board(parse_selector(selector))

@@ -70,8 +70,9 @@ class DeviceDescriptor:
     configuration: Configuration
     strings: dict[int, bytes]
     high_speed: bool = False
+    indices: tuple[int, int, int] = (1, 2, 3)  # strings of manufacturer, product and serial number; 0: none
 
     def encode(self) -> bytes:
         """Return the descriptor's 18 bytes."""
         ids = b"".join(number.to_bytes(2, "little") for number in (self.vendor, self.product, self.version))
-        return bytes([18, 1, 0x00, 0x02, *self.code, 64]) + ids + bytes([1, 2, 3, 1])
+        return bytes([18, 1, 0x00, 0x02, *self.code, 64]) + ids + bytes([*self.indices, 1])

@@ -26,6 +26,7 @@ class FaultKnobs:
     def __init__(self) -> None:
         self._access: list[_Knob] = []
         self._bulk: list[_Knob] = []
+        self._read_data: list[_Knob] = []
         self.injected = 0
         self.actions: dict[str, Callable[[int], None]] = {}
 
@@ -38,6 +39,10 @@ class FaultKnobs:
     def fault(self, nth: int = 1, times: int = 1) -> None:
         """Answer the ``nth`` memory or register access from now with an AP fault; nothing is done."""
         self._access.append(_Knob("fault", nth, times))
+
+    def parity(self, nth: int = 1, times: int = 1) -> None:
+        """Send the ``nth`` word read over SWD from now with a wrong parity bit. ST-Links see nothing of it."""
+        self._read_data.append(_Knob("parity", nth, times))
 
     def stall(self, nth: int = 1, times: int = 1) -> None:
         """Stall the endpoint of the ``nth`` bulk transfer from now."""
@@ -63,6 +68,7 @@ class FaultKnobs:
         """Forget all knobs that have not fired."""
         self._access.clear()
         self._bulk.clear()
+        self._read_data.clear()
 
     # --- chances
 
@@ -70,6 +76,10 @@ class FaultKnobs:
         """Take one chance at an access: "", "wait" or "fault"."""
         knob = self._due(self._access)
         return knob.kind if knob is not None else ""
+
+    def at_read_data(self) -> bool:
+        """Take one chance at a word that the target sends over SWD; True: with a wrong parity bit."""
+        return bool(self._read_data) and self._due(self._read_data) is not None
 
     def at_bulk(self, endpoint: int) -> None:
         """Take one chance at a bulk transfer and carry out what is due."""

@@ -16,11 +16,18 @@ from .errors import SelectorError
 __all__ = ["Selector", "nearest", "parse_selector"]
 
 PREFIX = "sim:"
-PROBES = ("stlink-v2", "stlink-v2-1", "stlink-v3", "stlink-clone")
+STLINKS = ("stlink-v2", "stlink-v2-1", "stlink-v3", "stlink-clone")
+FTDIS = ("ft2232h", "ft4232h", "ft232h")
+PROBES = STLINKS + FTDIS
+PINS = tuple(f"a{bank}{number}" for bank in "dc" for number in range(8) if bank == "c" or number >= 4)
+RESETS = ("wired", "none", "swim")  # how an ST-Link's reset line is connected; an FTDI's is on one of PINS
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "probe": PROBES,
-    "nrst": ("wired", "none", "swim"),
+    "nrst": RESETS + PINS,
+    "trst": ("none", *PINS),
+    "wire": ("jtag", "swd"),
+    "channel": ("a", "b"),
     "rdp": ("0", "1"),
     "power": ("on", "off"),
     "target": ("present", "none"),
@@ -33,7 +40,10 @@ FREE = {
     "serial": "the probe's serial number",
     "wrp": "write-protected pages such as 0-3+12",
     "quirks": "names joined by +",
+    "latency": "a number of wire clocks",
 }
+ONLY_STLINK = ("level", "quirks")
+ONLY_FTDI = ("trst", "wire", "channel", "latency")
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,15 @@ class Selector:
     serial: str = ""
     wrp: tuple[tuple[int, int], ...] = field(default=())
     quirks: tuple[str, ...] = field(default=())
+    wire: str = "jtag"
+    channel: str = "a"
+    trst: str = ""
+    latency: int = 0
+
+    @property
+    def is_ftdi(self) -> bool:
+        """True when the probe is one of FTDI's chips."""
+        return self.probe in FTDIS
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -72,6 +91,7 @@ def parse_selector(text: str) -> Selector:
     values = dict(_option(option) for option in options)
     if len(values) != len(options):
         raise SelectorError(f"{text!r} gives an option twice.")
+    _check_probe(values)
     return Selector(
         text=text,
         chip=chip,
@@ -87,6 +107,10 @@ def parse_selector(text: str) -> Selector:
         serial=values.get("serial", ""),
         wrp=_pages(values["wrp"]) if "wrp" in values else (),
         quirks=tuple(values["quirks"].split("+")) if "quirks" in values else (),
+        wire=values.get("wire", "jtag"),
+        channel=values.get("channel", "a"),
+        trst=values.get("trst", ""),
+        latency=_latency(values["latency"]) if "latency" in values else 0,
     )
 
 
@@ -106,6 +130,25 @@ def _option(option: str) -> tuple[str, str]:
             f"It can be {', '.join(CHOICES[key])}."
         )
     return key, value
+
+
+def _check_probe(values: dict[str, str]) -> None:
+    """Refuse options that the chosen probe does not have."""
+    probe = values.get("probe", "stlink-v2-1")
+    foreign, kind = (ONLY_STLINK, "an ST-Link") if probe in FTDIS else (ONLY_FTDI, "an FTDI chip")
+    for key in foreign:
+        if key in values:
+            raise SelectorError(f"The board option {key!r} is for {kind} as probe; this board's is {probe}.")
+    nrst = values.get("nrst", "none")
+    if nrst != "none" and (nrst in PINS) != (probe in FTDIS):
+        fitting = ("none", *PINS) if probe in FTDIS else RESETS
+        raise SelectorError(f"With {probe} the board option 'nrst' can be {', '.join(fitting)}; {nrst!r} does not fit.")
+
+
+def _latency(value: str) -> int:
+    if not value.isdecimal():
+        raise SelectorError(f"The latency {value!r} is not a number of wire clocks.")
+    return int(value)
 
 
 def _level(value: str) -> int:

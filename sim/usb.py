@@ -157,6 +157,9 @@ class UsbDevice:
         """Answer a class or vendor request; the default refuses it."""
         raise UsbFailure(UsbReason.STALL)
 
+    def on_in(self, endpoint: int, length: int, timeout_ms: int) -> None:
+        """Be asked for up to ``length`` bytes: a device that makes its packets when it is asked sends them now."""
+
     def on_reset(self) -> None:
         """Be reset by the bus or plugged in again."""
 
@@ -196,6 +199,7 @@ class UsbDevice:
         pipe = self._begin(endpoint, timeout_ms)
         self.stats.bulk_in += 1
         out = bytearray()
+        self.on_in(endpoint, length, timeout_ms)
         if not self._fill(pipe, out, length):
             self._wait_in_vain(timeout_ms)
         self._end_in(pipe, out)
@@ -214,6 +218,7 @@ class UsbDevice:
         self._require_plugged()
         if pipe.halted:
             raise UsbFailure(UsbReason.STALL)
+        self.on_in(pipe.endpoint.address, length - len(out), UNTIMED)
         if not self._fill(pipe, out, length):
             return None
         self._end_in(pipe, out)

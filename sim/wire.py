@@ -148,6 +148,12 @@ class TargetWire:
             log.warning("debugger access to something that is not modelled, answered FAULT: %s", gap)
             raise WireError(WireProblem.FAULT, address) from gap
 
+    def stalled_until(self, address: int, length: int, *, writing: bool) -> int:
+        """Picosecond from which the bus takes an access; 0: now. For ports that answer WAIT themselves."""
+        self.machine.run_until_now()
+        ready = self.flash.ready_at(address, length, writing=writing) if self.answers else 0
+        return ready if ready > self.machine.clock.now else 0
+
     def _wait_for_flash(self, address: int, ready: int) -> None:
         """Let the bus stall of a flash operation pass, or give up with WAIT."""
         clock = self.machine.clock
