@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 
 from .probe import ProbeInfo
 
-__all__ = ["CTRL_STAT", "RDBUFF", "SELECT", "DapFaultError", "DapWaitError", "DebugPort", "Transaction"]
+__all__ = ["ABORT", "CTRL_STAT", "RDBUFF", "SELECT", "DapFaultError", "DapWaitError", "DebugPort", "Transaction"]
 
 # Registers of the debug port, A[3:0] (IHI0031F B2.2).
 ABORT = 0x0
@@ -87,6 +87,10 @@ class DebugPort(Protocol):
 
         Where it does not, a CTRL/STAT read inside a batch is a place that a fault lies before or after.
         """
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait on the board's own time."""
         ...
 
     def voltage(self) -> float | None:

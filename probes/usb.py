@@ -111,6 +111,20 @@ class UsbDevice:
     def _error(self, error: usb.core.USBError, attempt: str) -> HaltpointError:
         return _translate(error, attempt, vendor=self.vendor_id, product=self.product_id)
 
+    @property
+    def handle(self) -> Any:
+        """The pyusb device, for a library that works on one; what that raises is told by ``failure``."""
+        return self._device
+
+    def failure(self, error: BaseException, attempt: str) -> HaltpointError:
+        """The error tree's word for what a library over pyusb raised."""
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, usb.core.USBError):
+                return self._error(cause, attempt)
+            cause = cause.__cause__ or cause.__context__
+        return ProbeProtocolError(attempt, str(error) or type(error).__name__, _TIMEOUT_ADVICE)
+
     def open(self, interface: int) -> None:
         """Claim an interface for exclusive use."""
         with self._translated(f"Opening {self.name}"):

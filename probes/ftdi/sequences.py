@@ -1,4 +1,4 @@
-"""Bit sequences that switch a debug port between SWD, JTAG and dormant (IHI0031F B5.3), as (value, bits), lowest first."""
+"""What switches a debug port between SWD, JTAG and dormant (IHI0031F B5.3), as (value, bits), lowest bit first."""
 
 from __future__ import annotations
 
