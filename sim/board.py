@@ -79,6 +79,13 @@ class Board:
         self.soc.flash.open_lock_refuses_keys = quirks.open_lock_refuses_keys
         return StLink(ProbeState(one, self.wire, self.faults, quirks))
 
+    @property
+    def stlink(self) -> StLink:
+        """The probe, where it is an ST-Link. Raises TypeError."""
+        if not isinstance(self.probe, StLink):
+            raise TypeError(f"The probe of {self.selector} is no ST-Link.")
+        return self.probe
+
     def _connect_knobs(self, probe: UsbDevice) -> None:
         probe.before_bulk = self.faults.at_bulk
         keep: list[int] = []

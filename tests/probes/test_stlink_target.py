@@ -115,14 +115,14 @@ def test_speed(kind: str, wanted: int, got: int) -> None:
     board, probe = opened(f"probe={kind}")
     assert probe.set_speed(wanted) == got
     probe.connect()
-    assert board.probe.state.khz["swd"] == got, "kept by connecting"
+    assert board.stlink.state.khz["swd"] == got, "kept by connecting"
 
 
 @pytest.mark.parametrize(("kind", "khz"), [("stlink-v2", 1800), ("stlink-v2-1", 4000), ("stlink-v3", 3300)])
 def test_speed_nobody_chose(kind: str, khz: int) -> None:
     board, probe = opened(f"probe={kind}")
     probe.connect()
-    assert board.probe.state.khz["swd"] == khz
+    assert board.stlink.state.khz["swd"] == khz
 
 
 @pytest.mark.parametrize("kind", KINDS)

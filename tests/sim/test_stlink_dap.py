@@ -40,7 +40,7 @@ def test_identity(client: Client) -> None:
 def test_control_status(client: Client) -> None:
     assert read(client, DP, 0x4) == (OK, 0xF000_0040)
     client.board.faults.fault()
-    client.board.probe.state.quirks.sticky_until_abort = True
+    client.board.stlink.state.quirks.sticky_until_abort = True
     client.read_register(RAM)
     assert read(client, DP, 0x4)[0] == 0x19
     write(client, DP, 0x0, 0x1E)

@@ -273,7 +273,7 @@ async def test_what_cannot_be_simulated_costs_one_board(caplog: pytest.LogCaptur
 
     async with usbip_bench("sim:stm32f103c8", "sim:stm32f103c8,serial=1") as bench:
         client, other = await bench.attached("1-1"), await bench.attached("1-2")
-        bench.board.probe.on_command = fail
+        bench.board.stlink.on_command = fail
         await client.submit(OUT, data=GET_VERSION)
         assert await client.at_end()
         assert await other.ask(GET_VERSION) == VERSION_V2J37M26

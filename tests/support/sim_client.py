@@ -17,8 +17,8 @@ class Client:
     def __init__(self, board: Board) -> None:
         self.board = board
         self.device: Any = usb.core.find(backend=board.backend)
-        self.out = board.probe.state.identity.out
-        self.room = board.probe.state.identity.packet
+        self.out = board.stlink.state.identity.out
+        self.room = board.stlink.state.identity.packet
 
     def command(self, *code: int, reply: int = 0, data: bytes = b"", timeout: int = 1000) -> bytes:
         self.device.write(self.out, bytes(code).ljust(16, b"\0"), timeout)
