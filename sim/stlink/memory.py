@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 CHUNK = 64  # bytes moved between two looks at the clock
-TAR_WINDOW = 0x1000  # the AHB-AP of a Cortex-M3 increments the address within 4 KiB (ADIv5.2 C2.2.2)
+TAR_WINDOW = 0x1000  # the AHB-AP of a Cortex-M3 increments the address within 4 KiB (ADIv5.2 C2.2.2); quirk tar-wrap
 
 
 @dataclass(frozen=True)
@@ -193,4 +193,4 @@ def _write(state: ProbeState, address: int, data: bytes, width: int, *, incremen
 
 
 def _wraps(state: ProbeState) -> bool:
-    return not state.quirks.no_tar_wrap
+    return state.quirks.tar_wrap

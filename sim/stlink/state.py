@@ -62,7 +62,8 @@ class Quirks:
     - ``sticky_until_abort``: after a fault every access fails (0x19) until the DP's ABORT, or CTRL/STAT over JTAG, is
       written. Off by default, when the firmware clears the flag as it hands out the status: probes without the DAP
       commands could never recover otherwise
-    - ``no_tar_wrap``: blocks may cross the 4 KiB limit of the access port's address increment
+    - ``tar_wrap``: a block that crosses 4 KiB wraps, as the access port's address increment does. Off by default: an
+      ST-Link was seen on the wire to set the address anew for every 16 bytes, and pyOCD's blocks do cross
     - ``no_length_limits``: over-long transfers are carried out instead of answering 0x0A
     - ``pulse_works``: DRIVE_NRST 2 does reset the target
     - ``zero_length_answers``: a V3 ignores an empty data phase instead of stalling
@@ -73,7 +74,7 @@ class Quirks:
     stall_unknown: bool = False
     init_ap_for_memory: bool = False
     sticky_until_abort: bool = False
-    no_tar_wrap: bool = False
+    tar_wrap: bool = False
     no_length_limits: bool = False
     pulse_works: bool = False
     zero_length_answers: bool = False

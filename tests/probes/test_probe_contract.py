@@ -15,8 +15,8 @@ SELECTORS = (
     "probe=stlink-v2,level=J14",  # status without address
     "probe=stlink-v2,level=J26",  # 16-bit commands, no access ports to open
     "probe=stlink-v2,level=J28",  # access ports to open, no lists
-    "probe=stlink-v2-1,quirks=sticky-until-abort+init-ap-for-memory",
-    "probe=stlink-v3,quirks=sticky-until-abort+init-ap-for-memory",
+    "probe=stlink-v2-1,quirks=sticky-until-abort+init-ap-for-memory+tar-wrap",
+    "probe=stlink-v3,quirks=sticky-until-abort+init-ap-for-memory+tar-wrap",
     "probe=stlink-clone,quirks=sticky-until-abort+stall-unknown",
 )
 
