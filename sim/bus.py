@@ -98,6 +98,7 @@ class Memory:
         self.controller = controller
         self.ram = ram
         self.aliases: tuple[int, ...] = ()
+        self.executable = True
         self.data = memoryview(bytearray(size))
 
     def store(self, address: int, value: int, width: int) -> None:
@@ -126,9 +127,14 @@ class Bus:
 
     # --- building the map
 
-    def add_ram(self, name: str, base: int, size: int) -> Memory:
-        """Put RAM on the bus; its content is 0."""
-        return self._add_memory(Memory(name, base, size, None, ram=True))
+    def add_ram(
+        self, name: str, base: int, size: int, aliases: tuple[int, ...] = (), *, execute: bool = True
+    ) -> Memory:
+        """Put RAM on the bus, visible at ``aliases`` too; its content is 0."""
+        memory = Memory(name, base, size, None, ram=True)
+        memory.aliases = tuple(aliases)
+        memory.executable = execute
+        return self._add_memory(memory)
 
     def add_rom(self, name: str, base: int, data: bytes) -> Memory:
         """Put read-only content on the bus; a store to it is a bus fault."""
@@ -229,7 +235,7 @@ class Bus:
                 yield alias, memory.size
 
     def _executable(self, page: int) -> bool:
-        return any(isinstance(slot[2], Memory) for slot in self._pages[page])
+        return any(isinstance(slot[2], Memory) and slot[2].executable for slot in self._pages[page])
 
     @staticmethod
     def _place(owner: Memory | Peripheral, view: memoryview) -> None:

@@ -45,6 +45,7 @@ class Core(Timebase):
         self.mpu = Mpu(self)
         self.thumb = True
         self.stepping = False
+        self.boot_base = 0
         self._aborted_to_wait = False
         self._waits_for_event = False
         self._slice_start = 0
@@ -352,14 +353,18 @@ class Core(Timebase):
         self.go_on_ticking()
 
     def release(self) -> None:
-        """Reset released: stack pointer and PC from the vector table at 0 (B1.5.5); R0 to R12 and PSP keep."""
+        """Reset released: stack pointer and PC from the vector table at 0 (B1.5.5); R0 to R12 and PSP keep.
+
+        ``boot_base`` is where the chip's boot pins and flags put that table.
+        """
         self.in_reset = False
+        self.exceptions.vtor = self.boot_base
         registers = self.engine.read_registers()
         registers[LR] = 0xFFFF_FFFF
         registers[PSP] &= ~3
         registers[XPSR + 3 :] = [0] * (len(registers) - XPSR - 3)  # PRIMASK, BASEPRI, FAULTMASK, CONTROL
         try:
-            stack, start = self.port.load_words(0, 2, vector=True)
+            stack, start = self.port.load_words(self.boot_base, 2, vector=True)
         except BusFault:
             registers[XPSR] = _T
             self.set_registers(registers)

@@ -16,6 +16,7 @@ from .registers import ApbPeripheral
 __all__ = ["Dma"]
 
 EN, TCIE, HTIE, TEIE, DIR, CIRC, PINC, MINC, MEM2MEM = 1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 1 << 14
+CSELR = 0xA8
 GIF, TCIF, HTIF, TEIF = 1, 2, 4, 8
 CYCLES_PER_ITEM = 6
 BURST = 64  # memory-to-memory items per event
@@ -47,12 +48,14 @@ class Dma(ApbPeripheral):
         clock_on: Callable[[], bool],
         core_hz: Callable[[], int],
         irq: Callable[[int], None],
+        selection: bool = False,
     ) -> None:
         self.name, self.base = name, base
         self.bus, self.clock, self.clock_on, self.core_hz, self.irq = bus, clock, clock_on, core_hz, irq
         self.channels = [_Channel() for _ in range(channels)]
         self.flags = 0
         self.request_hz = [0] * channels
+        self.selection: int | None = 0 if selection else None  # CSELR, where the F1 has a fixed mapping
 
     def reset(self) -> None:
         """See Peripheral."""
@@ -79,6 +82,8 @@ class Dma(ApbPeripheral):
         """ISR, IFCR and four words per channel."""
         if offset < 8:
             return 0 if offset else self.flags
+        if offset == CSELR and self.selection is not None:
+            return self.selection
         index, word = divmod(offset - 8, 0x14)
         if index >= len(self.channels) or word == 0x10:
             return super().read_word(offset)
@@ -89,6 +94,9 @@ class Dma(ApbPeripheral):
         """IFCR clears flags; a channel's settings hold while it is enabled."""
         if offset == 4:
             self._clear_flags(value)
+            return
+        if offset == CSELR and self.selection is not None:
+            self.selection = value & 0x0FFF_FFFF
             return
         index, word = divmod(offset - 8, 0x14)
         if offset < 8 or index >= len(self.channels) or word == 0x10:

@@ -49,7 +49,8 @@ class FpecHost:
 class KeySequence:
     """KEY1 then KEY2 opens; anything else locks out until the next reset (PM0075 2.3.1)."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = KEY1, second: int = KEY2) -> None:
+        self.first, self.second = first, second
         self.reset()
 
     def reset(self) -> None:
@@ -61,8 +62,8 @@ class KeySequence:
         """Take one key; True when the sequence is complete. ``locked_out`` tells of a wrong one."""
         if self.locked_out:
             return False
-        complete = self.half_way and key == KEY2
-        self.locked_out = not complete and (self.half_way or key != KEY1)
+        complete = self.half_way and key == self.second
+        self.locked_out = not complete and (self.half_way or key != self.first)
         self.half_way = not self.half_way and not self.locked_out
         return complete
 

@@ -1,4 +1,4 @@
-"""CoreSight components of the processors and their identification (DDI0403E C1.2.6, appendix D4; values from silicon)."""
+"""CoreSight components of the processors and their identities (DDI0403E C1.2.6, appendix D4; values from silicon)."""
 
 from __future__ import annotations
 
@@ -118,8 +118,10 @@ class Component(Peripheral):
 
 def rom_table(part: int, ids: CoreIds) -> Component:
     """ROM table at 0xE00FF000: SCS, DWT, FPB, ITM, TPIU, ETM; what the processor has not is marked absent."""
-    places = ((0xFFF0_F000, ids.scs), (0xFFF0_2000, ids.dwt), (0xFFF0_3000, ids.fpb))
-    places += ((0xFFF0_1000, ids.itm), (0xFFF4_1000, ids.tpiu), (0xFFF4_2000, ids.etm))
+    places = (
+        *((0xFFF0_F000, ids.scs), (0xFFF0_2000, ids.dwt), (0xFFF0_3000, ids.fpb)),
+        *((0xFFF0_1000, ids.itm), (0xFFF4_1000, ids.tpiu), (0xFFF4_2000, ids.etm)),
+    )
     constants = {4 * n: offset | (3 if there else 2) for n, (offset, there) in enumerate(places)}
     identity = identification(0x00_000A_0000 | part, _MEMORY)
     return Component("ROM table", 0xE00F_F000, constants | {0x18: 0, 0xFCC: 1} | identity)

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from .chip import ChipModel
 from .dbgmcu import Dbgmcu
 from .dma import Dma
-from .fpec import Fpec, FpecHost
 from .flash_unit import FlashUnit, check_pages
+from .fpec import Fpec, FpecHost
 from .machine import Machine
 from .option_bytes import BASE as OPTION_BASE
 from .option_bytes import OptionBytes

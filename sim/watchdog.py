@@ -10,10 +10,8 @@ from .registers import ApbPeripheral
 __all__ = ["Iwdg", "Wwdg"]
 
 LSI_HZ = 40_000
-LSI_TICK = PS_PER_SECOND // LSI_HZ
-UPDATE_TIME = 5 * LSI_TICK  # PVU and RVU stay set that long (RM0008 19.4.4)
 
-KR, PR, RLR, SR = 0x00, 0x04, 0x08, 0x0C
+KR, PR, RLR, SR, WINR = 0x00, 0x04, 0x08, 0x0C, 0x10
 REFRESH, ACCESS, START = 0xAAAA, 0x5555, 0xCCCC
 
 
@@ -68,8 +66,13 @@ class Iwdg(ApbPeripheral):
     name = "IWDG"
     base = 0x4000_3000
 
-    def __init__(self, clock: VirtualClock, on_expiry: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: VirtualClock, on_expiry: Callable[[], None], *, lsi_hz: int = LSI_HZ, window: bool = False
+    ) -> None:
         self.clock = clock
+        self.on_expiry = on_expiry
+        self.tick = PS_PER_SECOND // lsi_hz
+        self.has_window = window
         self.countdown = _Countdown(clock, on_expiry)
         self._clear()
 
@@ -79,7 +82,8 @@ class Iwdg(ApbPeripheral):
         self.prescaler = 0
         self.reload = 0xFFF
         self.loaded = 0xFFF
-        self.updates = {PR: 0, RLR: 0}
+        self.window = 0xFFF
+        self.updates = {PR: 0, RLR: 0, WINR: 0}
 
     def reset(self) -> None:
         """System reset stops it."""
@@ -95,15 +99,20 @@ class Iwdg(ApbPeripheral):
         """KR reads as zero."""
         if offset == SR:
             now = self.clock.now
-            return (self.updates[PR] > now) | (self.updates[RLR] > now) << 1
-        return {KR: 0, PR: self.prescaler, RLR: self.reload}.get(offset, 0)
+            return (self.updates[PR] > now) | (self.updates[RLR] > now) << 1 | (self.updates[WINR] > now) << 2
+        words = {PR: self.prescaler, RLR: self.reload, WINR: self.window if self.has_window else 0}
+        return words.get(offset, 0)
 
     def write_word(self, offset: int, value: int) -> None:
         """KR takes the keys; PR and RLR are open after 0x5555 only."""
         if offset == KR:
             self._write_key(value & 0xFFFF)
+        elif offset == WINR and self.has_window and self.unlocked:
+            self.updates[offset] = self.clock.now + 5 * self.tick
+            self.window = value & 0xFFF
+            self._refresh()  # writing the window reloads the counter (RM0351, IWDG with the window option)
         elif offset in (PR, RLR) and self.unlocked:
-            self.updates[offset] = self.clock.now + UPDATE_TIME
+            self.updates[offset] = self.clock.now + 5 * self.tick  # PVU and RVU stay set that long (RM0008 19.4.4)
             if offset == PR:
                 self.prescaler = value & 7
             else:
@@ -114,9 +123,19 @@ class Iwdg(ApbPeripheral):
         if key == START and not self.running:
             self._start()
         elif key == REFRESH:
-            self.loaded = self.reload
-            if self.running:
-                self.countdown.start(self.period)
+            if self.running and self.current() > self.window:
+                self.clock.at(self.clock.now, self.on_expiry)  # too early
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self.loaded = self.reload
+        if self.running:
+            self.countdown.start(self.period)
+
+    def current(self) -> int:
+        """The counter now."""
+        step = (4 << min(self.prescaler, 6)) * self.tick
+        return min(max(-(-self.countdown.remaining // step) - 1, 0), self.loaded)
 
     def _start(self) -> None:
         self.running = True
@@ -125,7 +144,7 @@ class Iwdg(ApbPeripheral):
     @property
     def period(self) -> int:
         """Picoseconds from a refresh to the reset."""
-        return (self.loaded + 1) * (4 << min(self.prescaler, 6)) * LSI_TICK
+        return (self.loaded + 1) * (4 << min(self.prescaler, 6)) * self.tick
 
 
 class Wwdg(ApbPeripheral):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..chip import ChipModel
+from .l4 import L4_CHIPS
 
 __all__ = ["FAMILY_CHIPS"]
 
-FAMILY_CHIPS: tuple[ChipModel, ...] = ()
+FAMILY_CHIPS = (*L4_CHIPS,)

@@ -1,0 +1,16 @@
+"""Which family a chip belongs to, by name."""
+
+from __future__ import annotations
+
+from ..chip import ChipModel
+from .family import Family
+from .l4 import L4_FAMILIES
+
+__all__ = ["FAMILIES", "family_of"]
+
+FAMILIES: dict[str, Family] = {**L4_FAMILIES}
+
+
+def family_of(chip: ChipModel) -> Family:
+    """Return the description of a chip's family."""
+    return FAMILIES[chip.family]
