@@ -18,8 +18,10 @@ import trio
 from .board import Board, open_board
 from .errors import ServeError
 from .pacing import IdleTime, Pacing, Pauses, WallPace
+from .stlink.device import StLink
 from .stlink.trace import CommandTrace
 from .transfers import Transfer
+from .usb import UsbDevice
 from .usbip_server import Export, Server
 
 __all__ = ["DEFAULT_BOARD", "ServeOptions", "Served", "listen", "put_on_bus", "run", "serve", "statistics"]
@@ -49,7 +51,7 @@ class Served:
 
     board: Board
     export: Export
-    commands: CommandTrace
+    commands: CommandTrace | None  # of an ST-Link
 
 
 def put_on_bus(boards: Sequence[Board], options: ServeOptions, write: Callable[[str], None] | None) -> list[Served]:
@@ -67,11 +69,15 @@ def _put(port: int, board: Board, write: Callable[[str], None] | None, pacing: P
         if board.machine.powered:
             board.machine.run_until_now()
 
+    export = Export(port, board.probe, settle, board.selector, pacing=pacing, idle=idle)
+    probe: UsbDevice = board.probe
+    if not isinstance(probe, StLink):
+        return Served(board, export, None)
+    commands = CommandTrace(probe, write and (lambda line: write(f"{export.busid} {line}")))
+
     def observe(transfer: Transfer) -> None:
         commands.transfer(transfer.endpoint, transfer.data, transfer.problem)
 
-    export = Export(port, board.probe, settle, board.selector, pacing=pacing, idle=idle)
-    commands = CommandTrace(board.probe, write and (lambda line: write(f"{export.busid} {line}")))
     export.carrier.observe = observe
     return Served(board, export, commands)
 
@@ -194,7 +200,7 @@ def statistics(server: Server, served: Sequence[Served]) -> dict[str, Any]:
 
 
 def _board_statistics(one: Served) -> dict[str, Any]:
-    export, commands = one.export, one.commands
+    export = one.export
     return {
         "busid": export.busid,
         "board": export.name,
@@ -203,11 +209,19 @@ def _board_statistics(one: Served) -> dict[str, Any]:
         "bulk": one.board.stats.bulk,
         "usb": asdict(one.board.stats),
         "pipes": {_name(endpoint): asdict(counts) for endpoint, counts in sorted(export.carrier.counts.items())},
+        **_command_statistics(one.commands),
+        "unmodelled": list(one.board.wire.unmodelled),
+        "problem": export.problem,
+    }
+
+
+def _command_statistics(commands: CommandTrace | None) -> dict[str, Any]:
+    if commands is None:
+        return {}
+    return {
         "commands": dict(commands.commands.most_common()),
         "statuses": dict(commands.statuses.most_common()),
         "unknown_commands": dict(commands.unknown),
-        "unmodelled": list(one.board.wire.unmodelled),
-        "problem": export.problem,
     }
 
 

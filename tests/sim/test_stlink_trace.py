@@ -57,4 +57,6 @@ async def test_the_trace_shows_stalls_and_commands_that_a_firmware_lacks() -> No
         await client.out(debug(0x7E))
         assert (await client.read()).status == STALL
         assert [line.split(None, 2)[2] for line in bench.lines] == ["GET_TARGET_VOLTAGE: STALL", "0xF2 0x7E: STALL"]
-        assert dict(bench.served[0].commands.unknown) == {"0xF2 0x7E": 1}
+        commands = bench.served[0].commands
+        assert commands is not None
+        assert dict(commands.unknown) == {"0xF2 0x7E": 1}

@@ -76,6 +76,16 @@ async def test_a_stall_lasts_until_it_is_cleared() -> None:
         assert await client.ask(GET_VERSION) == VERSION_V2J37M26
 
 
+async def test_a_stall_ends_a_transfer_that_waits() -> None:
+    async with usbip_bench() as bench:
+        client = await bench.attached()
+        await client.submit(IN, 64)
+        await client.submit(
+            OUT, data=bytes([0xF7]).ljust(16, b"\0")
+        )  # the voltage, which the boot loader does not know
+        assert [(await client.returned()).status for _ in range(2)] == [0, STALL]
+
+
 async def test_too_little_room_and_missing_endpoints_fail() -> None:
     async with usbip_bench() as bench:
         client = await bench.attached()
