@@ -17,6 +17,7 @@ __all__ = ["FlashAccess", "check_protection", "explain_status"]
 
 LOOK_SECONDS = 0.1
 """How long one look at a busy flash lasts; longer waits consist of several, so that they can be cancelled."""
+BLANK = 0xFFFF_FFFF
 ATTEMPT = "Opening the flash for programming"
 CONSEQUENCE = "Removing it erases the whole flash"
 
@@ -111,6 +112,17 @@ class FlashAccess:
     def _locked_out(self) -> FlashError:
         seen = "its controller does not take the keys, because firmware has locked it until the next reset"
         return FlashError(ATTEMPT, seen, "Reset and halt the target (monitor reset halt), then load again.")
+
+    async def note_programmed(self, start: int) -> None:
+        """Where the chip goes on to take its flash for blank, which it no longer is at ``start``, tell it."""
+        flag = self._family.empty
+        if flag is None:
+            return
+        batch = Batch()
+        seen, first = batch.read(flag.address), batch.read(start)
+        await self._memory.run(batch)
+        if seen.value & flag.mask and first.value != BLANK:
+            await self._memory.write32(flag.address, flag.mask if flag.toggles else seen.value & ~flag.mask)
 
     async def close(self) -> None:
         """Put the control registers back, locked where they were locked; an operation is never started again."""

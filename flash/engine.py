@@ -258,6 +258,7 @@ class LoaderEngine:
     async def _leave_after_success(self, visit: Visit) -> None:
         try:
             await self._leave(visit)
+            await visit.access.note_programmed(self._chip.flash[0].start)
         except ProbeError:
             raise
         except HaltpointError as error:

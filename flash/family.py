@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .memory_map import Sector
 from .steps import Step
 
-__all__ = ["Controller", "Family", "Flag", "LoaderCode", "Protection", "Timing", "no_word"]
+__all__ = ["Controller", "EmptyFlag", "Family", "Flag", "LoaderCode", "Protection", "Timing", "no_word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,18 @@ class Controller:
     status: int
     control: int
     clear: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyFlag:
+    """Where the chip notes at power-on that its flash is blank; as long as it says so, resets lead to the boot ROM.
+
+    ``toggles``: writing 1 changes the bit, else it is written like any other.
+    """
+
+    address: int
+    mask: int
+    toggles: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,7 @@ class Family:
     program_word: int = 0
     window_watchdog: int = 0
     patience: float = 0.2
+    empty: EmptyFlag | None = None
     volts: float = 0.0
     below: Family | None = None
 

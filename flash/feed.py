@@ -27,7 +27,9 @@ SHORTEST_NAP = 0.002
 """Seconds between two looks."""
 MARGIN = 0.1
 """Of the time for a slot."""
-LONGEST_MARGIN = 0.02
+LONGEST_MARGIN = 0.01
+CORRECTION = 1.05
+"""By how much an estimate that was proved wrong is put beyond what proved it."""
 HASTE = 0.8
 """By how much the estimate is lowered below what was seen of a loader that had to wait."""
 PATIENCE_FACTOR = 2.0
@@ -41,7 +43,7 @@ class Pace:
     def __init__(self, pieces: Sequence[Piece], now: float) -> None:
         self._typical = [0.0, *accumulate(piece.typical for piece in pieces)]
         self._origin, self._origin_slot = now, 1
-        self.factor = 1.02
+        self.factor = 1.01
 
     def due(self, slot: int) -> float:
         """The estimate; a slot behind the last means the end."""
@@ -62,8 +64,10 @@ class Pace:
         elapsed = now - self._origin
         lowest = elapsed / self._span(slot + 1) if self._span(slot + 1) > 0 else 0.0
         highest = elapsed / self._span(slot) if self._span(slot) > 0 else max(lowest, self.factor)
-        if not lowest <= self.factor <= highest:
-            self.factor = (lowest + highest) / 2
+        if self.factor < lowest:
+            self.factor = min((lowest + highest) / 2, lowest * CORRECTION)
+        elif self.factor > highest:
+            self.factor = max((lowest + highest) / 2, highest / CORRECTION)
 
     def starved(self, slot: int, now: float) -> None:
         """The loader stands at ``slot``, which is not filled: it was faster than thought."""
@@ -133,9 +137,10 @@ class Feeder:
             self._layout.fill(batch, index, self._pieces[index].data)
         before = trio.current_time()
         await self._memory.run(batch)
-        if self._begun > self._sent:
-            per_slot = (trio.current_time() - before) / (last - self._sent)
-            self._pace.restart(self._begun, before + per_slot)
+        there = before + (trio.current_time() - before) / (last - self._sent)
+        first = self._sent + 1
+        if self._begun >= first or self._pace.due(first) < there:
+            self._pace.restart(first, there)  # the loader has waited for it
         self._sent = last
 
     async def _look(self) -> Outcome | None:

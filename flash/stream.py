@@ -28,6 +28,7 @@ class Operation(IntEnum):
     ERASE = 1
     PROGRAM = 2
     VERIFY = 3
+    SKIP = 4
 
 
 class Outcome(IntEnum):
@@ -54,12 +55,13 @@ class Fragment:
     """Bytes of the stream with the time they cost. A command costs it where its last word is read.
 
     Flash content costs it for each of its units that is not blank, where the unit's last word is read:
-    ``ends`` are the offsets behind those.
+    ``ends`` are the offsets behind those. After a ``skip`` the rest of the slot is left out.
     """
 
     data: bytes
     time: Timing = NO_TIME
     ends: tuple[int, ...] | None = None
+    skip: bool = False
 
     def count(self, first: int, last: int) -> int:
         """How often ``time`` is spent for data[first:last]."""
@@ -73,7 +75,10 @@ def raw_crc(data: bytes) -> int:
 
 
 def cut(plan: Plan, family: Family, payload: int) -> list[Piece]:
-    """The whole stream of a plan in pieces of ``payload`` bytes; the last may be shorter."""
+    """The whole stream of a plan in pieces of ``payload`` bytes; the first and the last may be shorter.
+
+    The first holds the first erase alone: the loader can begin as soon as that is there.
+    """
     pieces = []
     data, typical, maximum = bytearray(), 0.0, 0.0
     for fragment in _fragments(plan, family):
@@ -85,7 +90,7 @@ def cut(plan: Plan, family: Family, payload: int) -> list[Piece]:
             maximum += times * fragment.time.maximum
             data += part
             done += len(part)
-            if len(data) == payload:
+            if len(data) == payload or (fragment.skip and done == len(fragment.data)):
                 pieces.append(Piece(bytes(data), typical, maximum))
                 data, typical, maximum = bytearray(), 0.0, 0.0
     if data:
@@ -98,6 +103,8 @@ def _fragments(plan: Plan, family: Family) -> Iterator[Fragment]:
         offset = family.controller(sector.bank).offset
         word, time = family.erase_word(sector.sector), family.erase(len(sector.content))
         yield _command(Operation.ERASE, sector.start, word, offset, time)
+        if sector is plan.sectors[0]:
+            yield Fragment(struct.pack("<3I", 0, 0, Operation.SKIP), skip=True)
         for run in sector.runs(family.erased, family.program_unit):
             yield _command(Operation.PROGRAM, run.address, len(run.data), offset)
             yield Fragment(run.data, family.program, _ends_of_units(run.data, family))

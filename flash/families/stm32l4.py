@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ...arm.register import Register, bit, bits
-from ..family import Controller, Family, Timing
+from ..family import Controller, EmptyFlag, Family, Timing
 from ..loaders.stm32l4 import LOADER
 from ..memory_map import Sector
 from ..steps import Step
 from .paged import CR, ERRORS, KEYS, SR, WRP, clear_word, protection
 
-__all__ = ["FLASH_SIZE", "FLASH_START", "OPTR_ADDRESS", "STM32L4"]
+__all__ = ["FLASH_SIZE", "FLASH_START", "OPTR_ADDRESS", "STM32L4", "STM32L4_SMALL"]
 
 FLASH_START = 0x0800_0000
 BASE = 0x4002_2000
@@ -29,6 +31,12 @@ class FlashACR(Register, address=BASE):
     DCEN = bit(10)
     ICRST = bit(11)
     DCRST = bit(12)
+
+
+class FlashSR(Register, address=BASE + 0x10):
+    """RM0394 3.7.5; the other bits in ``paged``."""
+
+    PEMPTY = bit(17)
 
 
 class PwrCR1(Register, address=0x4000_7000):
@@ -220,3 +228,7 @@ STM32L4 = Family(
     erase_word=_erase_word,
     program_word=CR.PG.mask,
 )
+STM32L4_SMALL = dataclasses.replace(
+    STM32L4, manual="RM0394", empty=EmptyFlag(BASE + 0x10, FlashSR.PEMPTY.mask, toggles=True)
+)
+"""L41x to L46x note at power-on whether the flash is blank (3.3.1); the others look at each reset."""

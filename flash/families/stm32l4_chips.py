@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..memory_map import Region
-from .stm32l4 import FLASH_SIZE, FLASH_START, OPTR_ADDRESS, STM32L4
+from .stm32l4 import FLASH_SIZE, FLASH_START, OPTR_ADDRESS, STM32L4, STM32L4_SMALL
 
 __all__ = ["DEVICES"]
 
@@ -49,7 +49,7 @@ DEVICES = tuple(
     Device(
         dev_id,
         f"DEV_ID 0x{dev_id:03X}",
-        STM32L4,
+        STM32L4 if dev_id in TWO_BANKS else STM32L4_SMALL,
         parts(dev_id, ram_kib, rows),
         FLASH_SIZE,
         _regions,

@@ -4,61 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.flash_words import CPUID, memory
 
-from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.flash.chips import chip_named, identify, set_up_debug
 from haltpoint.flash.families.stm32f1 import STM32F1
 from haltpoint.flash.families.stm32f1_chips import PARTS
 from haltpoint.flash.memory_map import Sector
-from haltpoint.probes.access import Access, Read, Result, Write
-from haltpoint.probes.errors import AccessFaultError, TargetError, UserError
-from haltpoint.probes.probe import ProbeInfo
+from haltpoint.probes.errors import TargetError, UserError
 
-CPUID = 0xE000_ED00
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "stm32-chips.json"
-
-
-class Words:
-    """A probe that knows a few words and halfwords; all other addresses fault."""
-
-    info = ProbeInfo("words", "0", "0", "words")
-
-    def __init__(self, words: dict[int, int]) -> None:
-        self.words = words
-
-    def run(self, accesses: Sequence[Access]) -> list[Result]:
-        results: list[Result] = []
-        for access in accesses:
-            assert isinstance(access, (Read, Write))
-            if access.address not in self.words:
-                raise AccessFaultError("Reading", "FAULT", address=access.address)
-            if isinstance(access, Write):
-                self.words[access.address] = access.value
-                results.append(None)
-            else:
-                results.append(self.words[access.address])
-        return results
-
-    def voltage(self) -> float | None:
-        return None
-
-    def set_speed(self, khz: int) -> int:
-        return khz
-
-    def connect(self) -> None: ...
-
-    def set_reset(self, asserted: bool) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def memory(words: dict[int, int]) -> Memory:
-    return Memory(Words(words), InlineExecutor())
 
 
 def ids(idcode: int, kib: int, ram_kib: int = 0) -> dict[int, int]:
