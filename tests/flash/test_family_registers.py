@@ -1,0 +1,117 @@
+"""The registers of the descriptions against published register data: offsets and bits, field by field."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from haltpoint.arm.register import Register, Word
+from haltpoint.flash.families import paged, stm32f1, stm32f4, stm32l4
+from haltpoint.flash.family import Family
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "stm32-registers.json"
+HEADERS: dict[str, tuple[ModuleType, ...]] = {
+    "stm32f103xe": (stm32f1,),
+    "stm32f103xg": (stm32f1,),
+    "stm32f429xx": (stm32f4,),
+    "stm32f407xx": (stm32f4,),
+    "stm32f215xx": (stm32f4,),
+    "stm32f413xx": (stm32f4,),
+    "stm32l431xx": (stm32l4, paged),
+    "stm32l476xx": (stm32l4, paged),
+    "stm32l496xx": (stm32l4, paged),
+}
+BLOCKS = {"Flash": "FLASH", "Dbgmcu": "DBGMCU", "Wwdg": "WWDG"}
+ALIASES = {"MER": "MER1", "RDPRT": "RDP"}
+ONLY_SOME = {
+    "BKER", "MER1", "MER2", "PEMPTY", "RDERR", "OPTVERR", "SPRMOD", "DB1M", "OPERR", "ERRIE", "NWRP", "SNB", "PNB",
+    "STRT", "END", "LATENCY", "DCEN", "DCRST", "FSTPG", "RDERRIE", "WDGTB", "DBG_SLEEP", "OPTERR", "MER",
+}  # fmt: skip
+"""Fields that not every chip of the family has, or not of that width: fewer bits, never more or elsewhere."""
+
+
+@functools.cache
+def published() -> dict[str, Any]:
+    if not PUBLISHED.exists():
+        pytest.skip(f"{PUBLISHED} is not there: the descriptions are not compared with published registers")
+    cmsis: dict[str, Any] = json.loads(PUBLISHED.read_text())["cmsis"]
+    return cmsis
+
+
+def block(header: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = published()["pool"][published()["headers"][header][name]]
+    return found
+
+
+def words(modules: tuple[ModuleType, ...]) -> list[type[Word]]:
+    return [
+        cls
+        for module in modules
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, Word) and cls.__module__ == module.__name__
+    ]
+
+
+def block_of(cls: type[Word]) -> str:
+    return next((block for prefix, block in BLOCKS.items() if cls.__name__.startswith(prefix)), "FLASH")
+
+
+def register_name(cls: type[Word]) -> str:
+    name = cls.__name__
+    for prefix in BLOCKS:
+        name = name.removeprefix(prefix)
+    return {"APB1FZ": "APB1FZ", "WRP": "WRP1AR", "APB1FZR1": "APB1FZR1"}.get(name, name)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_bits_are_where_the_headers_have_them(header: str) -> None:
+    compared = 0
+    for cls in words(HEADERS[header]):
+        if cls.__name__.startswith(("Rcc", "Pwr", "Syscfg")):
+            continue
+        bits = block(header, block_of(cls))["bits"].get(register_name(cls), {})
+        theirs = {name.upper(): place for name, place in bits.items() if isinstance(place[0], int)}
+        for name, field in cls.fields.items():
+            short = name.upper().removeprefix("WRP1A_")
+            found = next(
+                (
+                    place
+                    for other, place in theirs.items()
+                    if other in {short, ALIASES.get(short, short), f"WRP1A_{short}", f"DBG_{short}"}
+                    or other.removeprefix("DBG_") == short.removeprefix("DBG_")
+                ),
+                None,
+            )
+            if found is None:
+                assert name in ONLY_SOME or not theirs, f"{header}: {cls.__name__}.{name}"
+                continue
+            compared += 1
+            assert found[0] == field.lsb, f"{header}: {cls.__name__}.{name}"
+            assert found[1] == field.width or name in ONLY_SOME, f"{header}: {cls.__name__}.{name}"
+            assert found[1] <= field.width or name in {"LATENCY", "NWRP"}, f"{header}: {cls.__name__}.{name}"
+    assert compared > 15
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_flash_registers_are_where_the_headers_have_them(header: str) -> None:
+    base = int(published()["headers"][header]["macros"].get("FLASH_R_BASE", "0x40022000"), 16)
+    offsets = {name: int(row["off"], 16) for name, row in block(header, "FLASH")["regs"].items()}
+    for cls in words(HEADERS[header]):
+        if issubclass(cls, Register) and cls.__name__.startswith("Flash") and register_name(cls) in offsets:
+            assert cls.address == base + offsets[register_name(cls)], cls.__name__
+    for module in HEADERS[header]:
+        for _, family in inspect.getmembers(module, lambda value: isinstance(value, Family)):
+            assert family.base == base
+            registers = family.controllers[0]
+            assert registers.key == base + offsets.get("KEYR", offsets.get("NSKEYR", -1))
+            assert registers.status == base + offsets.get("SR", offsets.get("NSSR", -1))
+            assert registers.control == base + offsets.get("CR", offsets.get("NSCR", -1))
+            for name, address in family.protection.registers.items():
+                if name in offsets:
+                    assert address == base + offsets[name], name
