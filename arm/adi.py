@@ -206,18 +206,23 @@ class AdiProbe:
         return AccessFaultError(str(attempt), seen, _FAULT_ADVICE, address=place.address, index=place.index)
 
     def _failed_place(self, plan: Plan, error: DapFaultError) -> Place:
-        candidates = plan.places(error.first, error.last) or plan.places(0, error.last)
+        """TAR tells which of several: it has moved past what went well.
+
+        When it has moved past one and to none, the access behind that has not begun: its CSW or TAR was refused.
+        """
+        candidates = plan.places(error.first, error.last)
         if not candidates:
-            raise LinkError(
-                "Accessing the debug port", "an access that reaches no bus answered FAULT", "Connect again."
-            )
-        if len(candidates) == 1:
-            return candidates[0]
+            return plan.place_after(error.first)
         select = Transaction(ap=False, read=False, address=SELECT, value=select_word(self._ap, AP_TAR.address))
         tar = self._transact([select, Transaction(ap=True, read=True, address=AP_TAR.address)])[1]
-        self._state = PortState()
         exact = [place for place in candidates if place.tar == tar]
-        return exact[0] if exact else candidates[-1 if self._port.refuses_at_once else 0]
+        if exact:
+            return exact[0]
+        passed = [place for place in candidates if place.tar + place.width == tar]
+        behind = passed[-1].position + 1 if passed else error.last + 1
+        if any(transaction.ap for transaction in plan.transactions[behind : error.last + 1]):
+            return plan.place_after(behind)
+        return candidates[0]
 
     # ------------------------------------------------------------------------------------ waiting
     def _poll(self, poll: Poll, index: int, first: int) -> int:

@@ -52,13 +52,14 @@ class PortState:
 class Place:
     """A transaction that reaches the bus: its position, the address, the access it belongs to.
 
-    ``tar`` is what TAR holds while it is carried out.
+    ``tar`` is what TAR holds while it is carried out, ``width`` how far it moves then.
     """
 
     position: int
     address: int
     tar: int
     index: int
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class _Stretch:
     def places(self, first: int, last: int) -> Iterator[Place]:
         for position in range(max(first, self.position), min(last + 1, self.position + self.count)):
             address = self.address + (position - self.position) * self.width
-            yield Place(position, address, address if self.tar is None else self.tar, self.index)
+            yield Place(position, address, address if self.tar is None else self.tar, self.index, self.width)
 
 
 def pieces(address: int, length: int) -> list[tuple[int, int, int]]:
@@ -262,6 +263,13 @@ class Plan:
     def places(self, first: int, last: int) -> list[Place]:
         """The transactions from ``first`` to ``last`` that reach the bus."""
         return [place for stretch in self._stretches for place in stretch.places(first, last)]
+
+    def place_after(self, position: int) -> Place:
+        """The first transaction from ``position`` on that reaches the bus, else the last one."""
+        after = [stretch for stretch in self._stretches if position < stretch.position + stretch.count]
+        stretch = after[0] if after else self._stretches[-1]
+        end = stretch.position + stretch.count
+        return next(stretch.places(min(position, end - 1), end - 1))
 
     def index_at(self, position: int) -> int:
         """Which access the transaction at ``position`` is for."""

@@ -54,6 +54,7 @@ class CortexM(CoreControl):
             await self._set_up()
             if mode is ConnectMode.HALT:
                 await self._halt()
+                await self.memory.check_link()
 
     async def _set_up(self) -> None:
         """Take over a core in whatever state an earlier debugger left it; a halted one stays halted."""
@@ -87,6 +88,7 @@ class CortexM(CoreControl):
         else:
             self.notices.append(LINE_DEAD)
             await self._reset_by(self._catch_by_request)
+        await self.memory.check_link()
 
     # ------------------------------------------------------------------------------------ reset
     async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:

@@ -13,7 +13,9 @@ from typing import Protocol, TypeVar
 import trio
 
 from ..probes.access import Batch
+from ..probes.debug_port import DebugPort
 from ..probes.probe import Probe
+from .adi import AdiProbe, memory_probe
 
 __all__ = ["Executor", "InlineExecutor", "Memory", "ThreadExecutor"]
 
@@ -55,8 +57,8 @@ class Memory:
     several batches that no other task may interleave with.
     """
 
-    def __init__(self, probe: Probe, executor: Executor) -> None:
-        self.probe = probe
+    def __init__(self, probe: Probe | DebugPort, executor: Executor) -> None:
+        self.probe = memory_probe(probe)
         self.executor = executor
         self.lock = trio.Lock()
 
@@ -76,6 +78,12 @@ class Memory:
         else:
             batch.results = []
         return batch
+
+    async def check_link(self) -> None:
+        """Prove the link with RAM of a halted core, where the probe moves bits itself; raises LinkError."""
+        probe = self.probe
+        if isinstance(probe, AdiProbe):
+            await self.executor.run(probe.check_link)
 
     async def read32(self, address: int) -> int:
         """One 32-bit access."""

@@ -12,6 +12,7 @@ from ..arm.core import ConnectMode, CortexM
 from ..arm.memory import Executor, Memory
 from ..flash.chips import DEFAULT_VOLTS, Chip, chip_named, fit, identify, set_up_debug
 from ..flash.session import FlashSession
+from ..probes.debug_port import DebugPort
 from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
 from .target import Target
@@ -40,11 +41,11 @@ class BoardOptions:
 class BoardTarget:
     """A TargetSource for one probe. ``open_probe`` opens it; called again after it was lost."""
 
-    def __init__(self, open_probe: Callable[[], Probe], executor: Executor, options: BoardOptions) -> None:
+    def __init__(self, open_probe: Callable[[], Probe | DebugPort], executor: Executor, options: BoardOptions) -> None:
         self._open_probe = open_probe
         self._executor = executor
         self._options = options
-        self._probe: Probe | None = None
+        self._probe: Probe | DebugPort | None = None
         self._target: Target | None = None
         self._memory: Memory | None = None
         self._chip: Chip | None = None
@@ -116,7 +117,7 @@ class BoardTarget:
             await self._executor.run(probe.close)
 
 
-def _facts(probe: Probe, voltage: float | None, core: CortexM, chip: Chip) -> tuple[str, ...]:
+def _facts(probe: Probe | DebugPort, voltage: float | None, core: CortexM, chip: Chip) -> tuple[str, ...]:
     info = probe.info
     flash = ", ".join(f"{size // KIB} KiB at 0x{start:08X}" for start, size in chip.banks)
     return (

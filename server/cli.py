@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import trio
 
     from ..arm.memory import Executor
+    from ..probes.debug_port import DebugPort
+    from ..probes.ftdi.adapters import Adapter
     from ..probes.probe import Probe
     from .board import BoardTarget
 
@@ -130,8 +132,10 @@ def _add_target_options(command: argparse.ArgumentParser) -> None:
         "--probe",
         default="stlink",
         metavar="SELECTOR",
-        help="stlink (the only one connected), stlink:SERIAL, or a simulated board such as sim:stm32f103c8",
+        help="stlink (the only one connected), stlink:SERIAL, ftdi, ftdi:ADAPTER, ftdi:ADAPTER:SERIAL, or a simulated "
+        "board such as sim:stm32f103c8",
     )
+    command.add_argument("--adapter-file", type=Path, metavar="FILE", help="an FTDI adapter of your own, as TOML")
     command.add_argument("--chip", default="", metavar="NAME", help="part number; left out, the chip is identified")
     command.add_argument(
         "--vdd", type=_volts, metavar="VOLTS", help="the target's supply (default: what the probe measures, else 3.3)"
@@ -177,40 +181,44 @@ def _khz(text: str) -> int:
 class Access:
     """How a probe is reached: its opener, the executor its driver runs in, and the clock its time is."""
 
-    open_probe: Callable[[], Probe]
+    open_probe: Callable[[], Probe | DebugPort]
     executor: Executor
     clock: trio.abc.Clock | None = None
 
 
-def _real(selector: str) -> Access:
+def _real(selector: str, adapter: Adapter | None) -> Access:
     from ..arm.memory import ThreadExecutor
     from ..probes.discovery import UsbHost, open_probe
 
-    return Access(lambda: open_probe(selector, UsbHost()), ThreadExecutor())
+    return Access(lambda: open_probe(selector, UsbHost(), adapter), ThreadExecutor())
 
 
-def _simulated(selector: str) -> Access:
+def _simulated(selector: str, adapter: Adapter | None) -> Access:
     """A simulated board through the real driver: only USB and the clock are the board's."""
     from ..arm.memory import InlineExecutor
-    from ..probes.discovery import UsbHost, open_probe
+    from ..probes.discovery import UsbHost, list_probes, open_probe
 
     with _simulator(f"Opening the simulated board {selector}"):
         from ..sim.board import open_board
 
         board = open_board(selector)
     host = UsbHost(board.backend, board.sleep)
-    return Access(lambda: open_probe("stlink", host), InlineExecutor(), board.trio_clock())
+    kind, *_ = list_probes(host)[0].selector.split(":")
+    return Access(lambda: open_probe(kind, host, adapter), InlineExecutor(), board.trio_clock())
 
 
 def _board(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Clock | None]:
     """The target the options speak of, not opened yet, and the clock to run under; raises UserError."""
     from ..arm.core import ConnectMode
     from ..flash.chips import chip_named
+    from ..probes.ftdi.adapters import load_adapter
     from .board import BoardOptions, BoardTarget
 
     if options.chip:
         chip_named(options.chip)  # a name that cannot be is the user's error, before any hardware is touched
-    access = _simulated(options.probe) if options.probe.startswith(SIM_PREFIX) else _real(options.probe)
+    adapter = load_adapter(options.adapter_file) if options.adapter_file else None
+    make = _simulated if options.probe.startswith(SIM_PREFIX) else _real
+    access = make(options.probe, adapter)
     settings = BoardOptions(options.chip, options.speed, ConnectMode(options.connect), options.vdd)
     return BoardTarget(access.open_probe, access.executor, settings), access.clock
 

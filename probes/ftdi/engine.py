@@ -34,6 +34,8 @@ CLEAR: Final = {STICKYORUN: 1 << 4, WDATAERR: 1 << 3, STICKYERR: 1 << 2, STICKYC
 
 LONGEST: Final = 4096
 """Transactions that are sent before the acknowledges are looked at."""
+FEW_IDLE: Final = 6
+"""Up to here idle clocks are added one by one: each costs speed in every access."""
 SHORTEST: Final = 16
 """So many after a WAIT, then ever more again."""
 PAUSES: Final = (0.0, *(0.001 * 2**n for n in range(8)))
@@ -110,7 +112,8 @@ class Engine:
         """After a WAIT: more idle clocks from now on."""
         if self.wire.idle >= IDLE_LIMIT:
             return
-        self.wire.idle = min(max(2 * self.wire.idle, 2), IDLE_LIMIT)
+        few = self.wire.idle < FEW_IDLE
+        self.wire.idle = self.wire.idle + 1 if few else min(2 * self.wire.idle, IDLE_LIMIT)
         if not self._waited:
             log.info("The target answered WAIT; from now on %d idle clocks follow each access.", self.wire.idle)
         self._waited = True

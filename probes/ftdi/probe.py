@@ -42,7 +42,7 @@ class FtdiProbe:
         self._engine: Engine | None = None
         self._closed = False
         name = PRODUCTS.get(device.product_id, "FTDI")
-        kind = name if adapter.name.startswith(name.lower()) else f"{adapter.name} ({name})"
+        kind = name if adapter.wire == AUTO else f"{adapter.name} ({name})"
         selector = ":".join(filter(None, ("ftdi", adapter.name, serial)))
         self._info = ProbeInfo(kind, serial, "-", selector)
 

@@ -12,8 +12,8 @@ from typing import Any, Final, Self
 
 from pyftdi.ftdi import Ftdi
 
-from ..errors import ProbeProtocolError, ProbeTimeoutError
-from ..usb import UsbDevice
+from ..errors import HaltpointError, ProbeProtocolError, ProbeTimeoutError
+from ..usb import StallError, UsbDevice
 from .mpsse import BAD_OPCODE, SEND_IMMEDIATE, Stream
 
 __all__ = ["Channel"]
@@ -32,6 +32,9 @@ USB_TIMEOUT_MS: Final = 5000
 PAYLOAD: Final = 510
 """Bytes of a high-speed packet behind its two status bytes."""
 RESERVE: Final = 64
+FIRST_OUT: Final = 0x02
+FIRST_IN: Final = 0x81
+"""Endpoints of channel A; those of the others are two further on each."""
 SYNC_OPCODES: Final = (0xAA, 0xAB)
 SYNC_READS: Final = 64
 
@@ -46,6 +49,7 @@ class Channel:
         self._interface = interface
         self._ftdi: Any = Ftdi()
         self._in_step = False
+        self._stalled = False
         self._setup = b""
         self.hertz = 1e6
         """TCK as it is set; tells how long replies may take."""
@@ -137,7 +141,7 @@ class Channel:
         try:
             self._ftdi.write_data(data)
         except (OSError, ValueError) as error:
-            raise self._device.failure(error, f"Sending {len(data)} bytes to {self._device.name}") from error
+            raise self._failure(error, f"Sending {len(data)} bytes to {self._device.name}") from error
 
     def _read(self, count: int, clocks: int) -> bytes:
         """Read exactly ``count`` bytes; they may take as long as ``clocks`` TCK pulses do, and a second."""
@@ -157,7 +161,12 @@ class Channel:
         try:
             return bytes(self._ftdi.read_data_bytes(count, attempts))
         except (OSError, ValueError) as error:
-            raise self._device.failure(error, f"Reading {count} bytes from {self._device.name}") from error
+            raise self._failure(error, f"Reading {count} bytes from {self._device.name}") from error
+
+    def _failure(self, error: BaseException, attempt: str) -> HaltpointError:
+        failure = self._device.failure(error, attempt)
+        self._stalled = self._stalled or isinstance(failure, StallError)
+        return failure
 
     def _guarded(self, data: bytes, replies: int, clocks: int) -> bytes:
         self._in_step = False
@@ -172,6 +181,10 @@ class Channel:
         if self._in_step:
             return
         ftdi = self._ftdi
+        if self._stalled:
+            for endpoint in (FIRST_OUT, FIRST_IN):
+                self._device.clear_halt(endpoint + 2 * self._interface)
+            self._stalled = False
         try:
             ftdi.set_bitmode(0, Ftdi.BitMode.RESET)
             ftdi.purge_buffers()

@@ -8,6 +8,7 @@ import logging
 import pytest
 from support.scripted_stlink import SILENT, STALL, ScriptedStLink
 
+from haltpoint.arm.adi import memory_probe
 from haltpoint.probes.access import Access, Poll, Read, ReadBlock, ReadCore, Write, WriteBlock, WriteCore
 from haltpoint.probes.discovery import UsbHost, open_probe
 from haltpoint.probes.errors import (
@@ -32,7 +33,7 @@ ABORT_STICKY = "f246ffff00001e000000".ljust(32, "0")
 
 
 def opened(device: ScriptedStLink) -> Probe:
-    return open_probe("stlink", UsbHost(device, device.sleep))
+    return memory_probe(open_probe("stlink", UsbHost(device, device.sleep)))
 
 
 def connected(device: ScriptedStLink | None = None) -> tuple[ScriptedStLink, Probe]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.probe_contract import DHCSR, RAM, Bench
 
+from haltpoint.arm.adi import memory_probe
 from haltpoint.probes.access import Poll, Read, ReadBlock, Write
 from haltpoint.probes.discovery import UsbHost, open_probe
 from haltpoint.probes.errors import AccessFaultError, LinkError, NoTargetError, TargetPowerError
@@ -18,7 +19,7 @@ FLASH_END = 0x0801_0000
 
 def opened(options: str) -> tuple[Board, Probe]:
     board = open_board(f"sim:stm32f103c8,{options}")
-    return board, open_probe("stlink", UsbHost(board.backend, board.sleep))
+    return board, memory_probe(open_probe("stlink", UsbHost(board.backend, board.sleep)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,6 +154,6 @@ def test_a_probe_left_in_swim_mode_is_fetched_back() -> None:
     first = open_probe("stlink", host)
     board.probe.bulk_out(2, b"\xf4\x00".ljust(16, b"\0"), 100)
     first.close()
-    probe = open_probe("stlink", host)
+    probe = memory_probe(open_probe("stlink", host))
     probe.connect()
     assert probe.run([Read(DHCSR)])

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import trio
 
+from haltpoint.arm.adi import memory_probe
 from haltpoint.arm.core import ConnectMode, CortexM
 from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.arm.stop import Stop
-from haltpoint.probes.discovery import UsbHost, open_probe
+from haltpoint.probes.discovery import UsbHost, list_probes, open_probe
 from haltpoint.probes.probe import Probe
 from haltpoint.sim.board import Board, open_board
 
@@ -84,7 +85,8 @@ def on_board(
         board.machine.system_reset()
 
     async def main() -> None:
-        probe = open_probe("stlink", UsbHost(board.backend, board.sleep))
+        host = UsbHost(board.backend, board.sleep)
+        probe = memory_probe(open_probe(list_probes(host)[0].selector, host))
         core = CortexM(Memory(probe, InlineExecutor()))
         try:
             if mode is not None:

@@ -17,7 +17,7 @@ from haltpoint.flash.image import Image, load_image
 from haltpoint.flash.report import FlashReport
 from haltpoint.flash.session import FlashSession
 from haltpoint.flash.steps import Step
-from haltpoint.probes.discovery import UsbHost, open_probe
+from haltpoint.probes.discovery import UsbHost, list_probes, open_probe
 from haltpoint.sim.board import Board, open_board
 
 __all__ = ["BLINK", "FLASH", "Bench", "on_board", "steps_without"]
@@ -98,7 +98,8 @@ def on_board(selector: str, test: Callable[[Bench], Awaitable[None]], chip: str 
     board = open_board(selector)
 
     async def main() -> None:
-        probe = open_probe("stlink", UsbHost(board.backend, board.sleep))
+        host = UsbHost(board.backend, board.sleep)
+        probe = open_probe(list_probes(host)[0].selector, host)
         core = CortexM(Memory(probe, InlineExecutor()))
         try:
             await core.connect(ConnectMode.HALT)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from haltpoint.arm.adi import memory_probe
 from haltpoint.probes.access import Access, Poll, Read, ReadBlock, ReadCore, Write, WriteBlock, WriteCore
-from haltpoint.probes.discovery import UsbHost, open_probe
+from haltpoint.probes.discovery import UsbHost, list_probes, open_probe
 from haltpoint.probes.errors import AccessFaultError, PollTimeoutError, ProbeError, ProbeGoneError, WaitError
 from haltpoint.probes.probe import Probe
 from haltpoint.sim.board import Board, open_board
@@ -27,6 +28,12 @@ HALT, S_HALT = 0xA05F_0003, 1 << 17
 CPUID_M3 = 0x411F_C231
 
 
+def opened(board: Board) -> Probe:
+    """Open the board's only probe."""
+    host = UsbHost(board.backend, board.sleep)
+    return memory_probe(open_probe(list_probes(host)[0].selector, host))
+
+
 @dataclass
 class Bench:
     """A board with its probe opened and connected."""
@@ -37,13 +44,13 @@ class Bench:
     @classmethod
     def of(cls, selector: str) -> Bench:
         board = open_board(selector)
-        probe = open_probe("stlink", UsbHost(board.backend, board.sleep))
-        probe.connect()
-        return cls(board, probe)
+        bench = cls(board, opened(board))
+        bench.probe.connect()
+        return bench
 
     def again(self) -> Probe:
         """Open the same probe once more."""
-        return open_probe("stlink", UsbHost(self.board.backend, self.board.sleep))
+        return opened(self.board)
 
     def fill(self) -> bytearray:
         """Put a canary into all of RAM, in which every word tells its own address, and return it."""
