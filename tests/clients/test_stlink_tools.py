@@ -79,8 +79,18 @@ def test_util_serves_gdb(simulate: Simulate, blink: Firmware) -> None:
         wait_for(server, "Listening at")
         told = gdb(
             port,
-            ["load", "break remember", "continue", "stepi", "info registers pc", "delete"]
-            + ["watch total", "continue", "print total", "x/2wx 0x08000000"],
+            [
+                "load",
+                "break remember",
+                "continue",
+                "stepi",
+                "info registers pc",
+                "delete",
+                "watch total",
+                "continue",
+                "print total",
+                "x/2wx 0x08000000",
+            ],
             blink.elf,
         ).text
     assert "Start address 0x08" in told

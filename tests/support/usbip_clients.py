@@ -1,4 +1,4 @@
-"""Programs that are not ours on simulated boards: `haltpoint sim`, the libusb replacement, and who speaks through it."""
+"""Programs that are not ours on simulated boards: `haltpoint sim`, the libusb replacement, and its users."""
 
 from __future__ import annotations
 
