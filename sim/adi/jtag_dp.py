@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .debug_port import ABORT, CTRL_STAT, SELECT, DebugPort
+from .debug_port import ABORT, CTRL_STAT, RDBUFF, SELECT, DebugPort
 
 __all__ = ["JtagDp"]
 
@@ -26,9 +26,9 @@ class JtagDp:
         self.reset()
 
     def reset(self) -> None:
-        """Test-Logic-Reset selects IDCODE; the debug port keeps its state."""
+        """Test-Logic-Reset selects IDCODE; the debug port keeps its state; the next capture reads 0 (F103)."""
         self.instruction = IDCODE
-        self._last: int | None = None  # address of the last DP access; None after an AP access
+        self.last: int | None = RDBUFF  # address of the last DP access; None after an AP access
         self._waiting = False
 
     def capture_ir(self) -> int:
@@ -61,13 +61,13 @@ class JtagDp:
         return self._result() << 3 | OK_FAULT
 
     def _result(self) -> int:
-        if self._last is None:
+        if self.last is None:
             return self.port.ap_result
-        if self._last == CTRL_STAT:
+        if self.last == CTRL_STAT:
             return self.port.read_ctrl_stat()
-        if self._last == SELECT:
+        if self.last == SELECT:
             return self.port.select
-        if self._last == ABORT and self.port.ids.jtag_version:
+        if self.last == ABORT and self.port.ids.jtag_version:
             return self.port.ids.dpidr
         return 0  # RDBUFF; version 0 has no register 0
 
@@ -81,12 +81,12 @@ class JtagDp:
             if self.instruction == APACC:
                 self._access(address, None if read else data)
             else:
-                self._last = address
+                self.last = address
                 if not read:
                     self._write_dp(address, data)
 
     def _access(self, address: int, data: int | None) -> None:
-        self._last = None
+        self.last = None
         if not self.port.sticky:  # an ignored access leaves the result of the last one that was carried out
             self.port.start(address, data, refuse=self._refuse_bus)
 

@@ -35,12 +35,12 @@ class FtdiOptions:
     latency: int = 0  # clocks that every access to the bus takes in addition
 
 
-def make_swj(chip: ChipModel, target: TargetWire, faults: FaultKnobs) -> SwjDp:
-    """Return the debug port of a chip."""
+def make_swj(chip: ChipModel, target: TargetWire, faults: FaultKnobs, wire: WireClock | None = None) -> SwjDp:
+    """Return the debug port of a chip; ``wire`` counts its clocks."""
     ids = DpIds(chip.dpidr, chip.jtag_id, chip.boundary_scan_id)
     kind = M0_AP if chip.core in {"cortex-m0", "cortex-m0plus"} else M3_AP
     ap = MemAp(target, kind, idr=chip.ap_idr, base=ROM_TABLE)
-    return SwjDp(DebugPort(ids, ap, WireClock(target.machine.clock), target, faults))
+    return SwjDp(DebugPort(ids, ap, wire or WireClock(target.machine.clock), target, faults))
 
 
 def make_ftdi(options: FtdiOptions, swj: SwjDp) -> Ftdi:
