@@ -202,6 +202,7 @@ def _simulated(selector: str, adapter: Adapter | None) -> Access:
         from ..sim.board import open_board
 
         board = open_board(selector)
+    board.backend.unplug_at_gaps = True  # a user gets a sentence, not a traceback
     host = UsbHost(board.backend, board.sleep)
     kind, *_ = list_probes(host)[0].selector.split(":")
     return Access(lambda: open_probe(kind, host, adapter), InlineExecutor(), board.trio_clock())

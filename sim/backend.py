@@ -7,17 +7,23 @@ values its libusb backend gives them on Linux.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import usb.backend
 import usb.core
 
+from .bus import Unmodelled
+from .errors import SimulationError
 from .usb import Setup, UsbDevice, UsbFailure, UsbReason
 
 __all__ = ["SimBackend"]
+
+log = logging.getLogger(__name__)
 
 _CODES: dict[UsbReason, tuple[int, int]] = {
     UsbReason.IO: (-1, errno.EIO),
@@ -47,10 +53,15 @@ class _Handle:
 
 
 class SimBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is untyped
-    """One bus with simulated devices on it."""
+    """One bus with simulated devices on it.
 
-    def __init__(self, *devices: UsbDevice) -> None:
+    ``unplug_at_gaps``: a device whose board meets something that is not modelled is unplugged with the reason in the
+    log, as a program expects of a broken probe; otherwise the exception goes through to the caller.
+    """
+
+    def __init__(self, *devices: UsbDevice, unplug_at_gaps: bool = False) -> None:
         self.devices = list(devices)
+        self.unplug_at_gaps = unplug_at_gaps
         self._claims: dict[tuple[UsbDevice, int], _Handle] = {}
         self._detached: set[tuple[UsbDevice, int]] = set()
 
@@ -210,17 +221,13 @@ class SimBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is untype
 
     def bulk_write(self, dev_handle: _Handle, ep: int, intf: int, data: Any, timeout: int) -> int:
         """Carry an OUT transfer."""
-        try:
+        with self._translated(dev_handle):
             return self._transferable(dev_handle, intf).bulk_out(ep, bytes(data), timeout)
-        except UsbFailure as failure:
-            raise _error(failure) from None
 
     def bulk_read(self, dev_handle: _Handle, ep: int, intf: int, buff: Any, timeout: int) -> int:
         """Carry an IN transfer into ``buff``; return the bytes received."""
-        try:
+        with self._translated(dev_handle):
             data = self._transferable(dev_handle, intf).bulk_in(ep, len(buff) * buff.itemsize, timeout)
-        except UsbFailure as failure:
-            raise _error(failure) from None
         memoryview(buff).cast("B")[: len(data)] = data
         return len(data)
 
@@ -240,10 +247,8 @@ class SimBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is untype
         """Carry a control transfer; return the bytes moved."""
         inwards = bool(bmRequestType & 0x80)
         out = b"" if inwards else bytes(data)
-        try:
+        with self._translated(dev_handle):
             reply = self._live(dev_handle).control(Setup(bmRequestType, bRequest, wValue, wIndex, out, len(data)))
-        except UsbFailure as failure:
-            raise _error(failure) from None
         if not inwards:
             return len(out)
         memoryview(data).cast("B")[: len(reply)] = reply
@@ -251,16 +256,28 @@ class SimBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is untype
 
     def clear_halt(self, dev_handle: _Handle, ep: int) -> None:
         """Clear a stalled endpoint."""
-        try:
+        with self._translated(dev_handle):
             self._live(dev_handle).clear_halt(ep)
-        except UsbFailure as failure:
-            raise _error(failure) from None
 
     def reset_device(self, dev_handle: _Handle) -> None:
         """Reset the device."""
         self._live(dev_handle).bus_reset()
 
     # --- helpers
+
+    @contextmanager
+    def _translated(self, handle: _Handle) -> Iterator[None]:
+        """Turn failures into pyusb's errors."""
+        try:
+            yield
+        except UsbFailure as failure:
+            raise _error(failure) from None
+        except (Unmodelled, SimulationError) as gap:
+            if not self.unplug_at_gaps:
+                raise
+            log.error("The simulated board cannot be simulated any further and is unplugged: %s", gap)  # noqa: TRY400
+            handle.device.unplug()
+            raise _error(UsbFailure(UsbReason.GONE)) from gap
 
     def _live(self, handle: _Handle) -> UsbDevice:
         if not handle.device.plugged or handle.address != handle.device.address:
