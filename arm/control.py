@@ -8,6 +8,7 @@ and every other write repeats the bit as it is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import trio
 
@@ -15,11 +16,26 @@ from ..probes.access import Batch
 from ..probes.errors import AccessFaultError, LinkError
 from .memory import Memory
 from .registers_debug import DBGKEY, DFSR, DHCSR
+from .snapshot import registers_if_halted
 
-__all__ = ["DFSR_ALL", "Control", "describe", "pauses"]
+__all__ = ["DFSR_ALL", "Control", "Halted", "describe", "pauses"]
 
 DFSR_ALL = 0x1F
 """Writing this to DFSR clears all of it."""
+
+
+@dataclass(frozen=True)
+class Halted:
+    """How a halt request ended: DHCSR before it, DHCSR (S_HALT tells whether it worked) and DFSR at the end.
+
+    ``registers`` are those of a snapshot; None where the core does not halt.
+    """
+
+    before: DHCSR
+    dhcsr: DHCSR
+    dfsr: int
+    registers: tuple[int, ...] | None
+
 
 _FIRST_PAUSE = 0.0005  # seconds; a halt is seen by the first or second look
 _LONGEST_PAUSE = 0.02
@@ -109,10 +125,9 @@ class Control:
         batch.write(DHCSR.address, DBGKEY)
 
     # ------------------------------------------------------------------------------------ waiting
-    async def halt(self, timeout: float) -> tuple[DHCSR, DHCSR, int]:  # noqa: ASYNC109  the caller names the sentence
+    async def halt(self, timeout: float) -> Halted:  # noqa: ASYNC109  the caller names the sentence
         """Ask for a halt until it is there or ``timeout`` seconds have passed, however often it takes.
 
-        DHCSR before the request, DHCSR at the end (S_HALT tells whether it worked), DFSR at the end.
         A core asleep or in reset may refuse the access itself at first; that is retried too, and what
         was refused last is raised when time is up.
         """
@@ -127,6 +142,7 @@ class Control:
             self.request_halt(batch)
             after = batch.read(DHCSR.address)
             dfsr = batch.read(DFSR.address)
+            registers = registers_if_halted(batch, after)
             try:
                 await self._memory.run(batch)
             except (AccessFaultError, LinkError):
@@ -136,5 +152,5 @@ class Control:
                 first = first or DHCSR(before.value)
                 last = self.seen(after.value)
                 if last.S_HALT or trio.current_time() >= deadline:
-                    return first, last, dfsr.value
+                    return Halted(first, last, dfsr.value, registers.value)
             await trio.sleep(pause())

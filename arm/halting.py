@@ -10,8 +10,9 @@ changed only after it ran: cancellation at any await leaves a core that the next
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
-from ..probes.access import Batch
+from ..probes.access import Batch, Slot
 from ..probes.errors import TargetError
 from .breakpoints import Breakpoints, is_bkpt
 from .control import DFSR_ALL, Control
@@ -21,7 +22,7 @@ from .patching import synchronise
 from .register_file import RegisterFile
 from .registers_core import Regsel, advance_it_state, register_name
 from .registers_debug import DEMCR, DFSR, DHCSR
-from .snapshot import take_snapshot
+from .snapshot import registers_if_halted, take_snapshot
 from .stepping import HALT_TIMEOUT, Stepped, halt_failed, single_step
 from .stop import Stop, StopReason
 
@@ -72,15 +73,24 @@ class CoreControl:
         async with self.memory.exclusive():
             if self.stop is not None:
                 return self.stop
-            dhcsr = await self._control.look()
+            dhcsr, dfsr, registers = await self._look_and_read()
             if dhcsr.S_RESET_ST or not dhcsr.C_DEBUGEN:
                 await self._after_foreign_reset(dhcsr)
             self._in_reset = dhcsr.S_RESET_ST
             if dhcsr.S_HALT:
-                return await self._stopped(dhcsr)
+                return await self._stopped(dhcsr, dfsr, registers=registers)
             if dhcsr.S_LOCKUP:
                 return await self._halt()
             return None
+
+    async def _look_and_read(self) -> tuple[DHCSR, int | None, tuple[int, ...] | None]:
+        """DHCSR, and of a halted core DFSR and the registers, in one batch."""
+        batch = Batch()
+        dhcsr = batch.read(DHCSR.address)
+        registers = registers_if_halted(batch, dhcsr)
+        dfsr = cast("Slot[int | None]", batch.read(DFSR.address))
+        await self.memory.run(batch)
+        return self._control.seen(dhcsr.value), dfsr.value, registers.value
 
     async def halt(self) -> Stop:
         """Halt the core, asleep or not, and take the snapshot; a core that is halted stays as it is."""
@@ -88,15 +98,21 @@ class CoreControl:
             return self.stop or await self._halt()
 
     async def _halt(self, known: StopReason | None = None) -> Stop:
-        before, dhcsr, dfsr = await self._control.halt(HALT_TIMEOUT)
-        if not dhcsr.S_HALT:
-            raise halt_failed(dhcsr)
-        if before.S_RESET_ST:
-            await self._after_foreign_reset(before)
+        end = await self._control.halt(HALT_TIMEOUT)
+        if not end.dhcsr.S_HALT:
+            raise halt_failed(end.dhcsr)
+        if end.before.S_RESET_ST:
+            await self._after_foreign_reset(end.before)
         # Halting ends a lockup; DHCSR from before tells of it.
-        return await self._stopped(before if before.S_LOCKUP else dhcsr, dfsr, known)
+        return await self._stopped(end.before if end.before.S_LOCKUP else end.dhcsr, end.dfsr, known, end.registers)
 
-    async def _stopped(self, dhcsr: DHCSR, dfsr: int | None = None, known: StopReason | None = None) -> Stop:
+    async def _stopped(
+        self,
+        dhcsr: DHCSR,
+        dfsr: int | None = None,
+        known: StopReason | None = None,
+        registers: tuple[int, ...] | None = None,
+    ) -> Stop:
         stop = await take_snapshot(
             self.memory,
             dhcsr,
@@ -104,6 +120,7 @@ class CoreControl:
             expected=self._expected,
             known=known,
             fault_registers=self.info.main_extension,
+            registers=registers,
         )
         self._expected = StopReason.HALT_REQUEST
         self._bkpt_stop = stop.pc if DFSR(stop.dfsr).BKPT else None
@@ -147,7 +164,7 @@ class CoreControl:
             if await self._pass_own_bkpt(stop):
                 stop = self.stop or stop
             if stop.pc in self.breakpoints:
-                stepped = await self._step(stop)
+                stepped = await self._step(stop, snapshot=False)
                 if stepped.dfsr & ~DFSR.HALTED.mask or stepped.dhcsr.S_LOCKUP:
                     await self._stopped(stepped.dhcsr, stepped.dfsr)
                     return
@@ -183,14 +200,14 @@ class CoreControl:
             if await self._pass_own_bkpt(stop):
                 self.stop = replace(self.stop or stop, reason=StopReason.STEP)
                 return self.stop
-            stepped = await self._step(stop)
+            stepped = await self._step(stop, snapshot=True)
             if stepped.forced:
                 self._expected = StopReason.HALT_REQUEST
-            return await self._stopped(stepped.dhcsr, stepped.dfsr)
+            return await self._stopped(stepped.dhcsr, stepped.dfsr, registers=stepped.registers)
 
-    async def _step(self, stop: Stop) -> Stepped:
+    async def _step(self, stop: Stop, *, snapshot: bool) -> Stepped:
         self._leave_stop(StopReason.STEP)
-        return await single_step(self.memory, self._control, self.breakpoints, stop.pc)
+        return await single_step(self.memory, self._control, self.breakpoints, stop.pc, snapshot=snapshot)
 
     async def _pass_own_bkpt(self, stop: Stop) -> bool:
         """Move PC past the BKPT instruction that stopped the core, if it belongs to the program."""

@@ -13,6 +13,7 @@ from .control import DFSR_ALL, Control, describe, pauses
 from .memory import Memory
 from .patching import synchronise
 from .registers_debug import DFSR, DHCSR
+from .snapshot import registers_if_halted
 
 __all__ = ["HALT_TIMEOUT", "STEP_TIMEOUT", "Stepped", "halt_failed", "single_step"]
 
@@ -25,12 +26,16 @@ HALT_TIMEOUT = 3.0
 
 @dataclass(frozen=True)
 class Stepped:
-    """How a step ended. ``slept``: a WFI or WFE, ended by our halt; ``forced``: it did not end by itself."""
+    """How a step ended. ``slept``: a WFI or WFE, ended by our halt; ``forced``: it did not end by itself.
+
+    ``registers`` are those of a snapshot where they were read with it.
+    """
 
     dhcsr: DHCSR
     dfsr: int
     slept: bool = False
     forced: bool = False
+    registers: tuple[int, ...] | None = None
 
 
 def halt_failed(dhcsr: DHCSR) -> TargetError:
@@ -43,7 +48,9 @@ def halt_failed(dhcsr: DHCSR) -> TargetError:
     )
 
 
-async def single_step(memory: Memory, control: Control, breakpoints: Breakpoints, pc: int) -> Stepped:
+async def single_step(
+    memory: Memory, control: Control, breakpoints: Breakpoints, pc: int, *, snapshot: bool
+) -> Stepped:
     """Carry out the instruction at ``pc``, where the core is halted.
 
     A breakpoint on it is taken out for the step and put back by the next thing that runs the core; all
@@ -57,12 +64,13 @@ async def single_step(memory: Memory, control: Control, breakpoints: Breakpoints
     control.single_step(batch)
     dhcsr = batch.read(DHCSR.address)
     dfsr = batch.read(DFSR.address)
+    registers = registers_if_halted(batch, dhcsr) if snapshot else None
     control.doubt = True
     await memory.run(batch)
     breakpoints.written(contents)
     now = control.seen(dhcsr.value)
     if now.S_HALT:
-        return Stepped(now, dfsr.value)
+        return Stepped(now, dfsr.value, registers=registers.value if registers else None)
     return await _await_end(memory, control, now)
 
 
@@ -76,8 +84,8 @@ async def _await_end(memory: Memory, control: Control, now: DHCSR) -> Stepped:
         now = await control.look()
     if now.S_HALT:
         return Stepped(now, await memory.read32(DFSR.address))
-    _, halted, dfsr = await control.halt(HALT_TIMEOUT)
-    if not halted.S_HALT:
-        raise halt_failed(halted)
+    end = await control.halt(HALT_TIMEOUT)
+    if not end.dhcsr.S_HALT:
+        raise halt_failed(end.dhcsr)
     # DHCSR from before the halt is kept: it says what the core was doing.
-    return Stepped(now, dfsr, slept=now.S_SLEEP, forced=not now.S_SLEEP)
+    return Stepped(now, end.dfsr, slept=now.S_SLEEP, forced=not now.S_SLEEP, registers=end.registers)

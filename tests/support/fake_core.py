@@ -14,7 +14,18 @@ import trio
 from haltpoint.arm.core import ConnectMode, CortexM
 from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.arm.stop import Stop, StopReason
-from haltpoint.probes.access import Access, Poll, Read, ReadBlock, ReadCore, Result, Write, WriteBlock, WriteCore
+from haltpoint.probes.access import (
+    Access,
+    Poll,
+    Read,
+    ReadBlock,
+    ReadCore,
+    Require,
+    Result,
+    Write,
+    WriteBlock,
+    WriteCore,
+)
 from haltpoint.probes.errors import AccessFaultError, NoTargetError
 from haltpoint.probes.probe import ProbeInfo
 
@@ -265,7 +276,15 @@ class FakeCore:
             failure, self.fail_next = self.fail_next, None
             raise failure
         self.batches.append(list(accesses))
-        results = [self.one(access) for access in accesses]
+        results: list[Result] = []
+        for access in accesses:
+            if isinstance(access, Require):
+                word = results[access.position]
+                assert isinstance(word, int)
+                if word & access.mask != access.value:
+                    results += [None] * (len(accesses) - len(results))
+                    break
+            results.append(None if isinstance(access, Require) else self.one(access))
         if self.lose_next_answer is not None:
             failure, self.lose_next_answer = self.lose_next_answer, None
             raise failure
