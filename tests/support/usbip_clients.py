@@ -244,7 +244,7 @@ def simulating(
             assert line, f"the server ended: {greeting}{errors.read_text()}"
             greeting += line
         yield Bench(process, int(match[1]), shim, folder, trace_file)
-        assert process.poll() is None, f"the server died: {errors.read_text()}"
+        assert not process.poll(), f"the server died: {errors.read_text()}"
     finally:
         if process.poll() is None:
             process.kill()
