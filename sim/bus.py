@@ -71,6 +71,11 @@ class Peripheral:
         """Store ``width`` bytes (1, 2, 4) at ``offset``."""
         raise Unmodelled(f"{self.name}: write of 0x{value:X} ({width} bytes) at offset 0x{offset:X}")
 
+    def ready_for(self, offset: int) -> int:
+        """Picosecond until which the bus stalls a store by the core to ``offset``; 0 when it does not."""
+        del offset
+        return 0
+
     def publish(self, offset: int, word: int) -> None:
         """Set the word at ``offset`` that CPU reads see, now. Only for shadow peripherals on a bus."""
         if self._page is None:

@@ -192,6 +192,8 @@ class CorePort:
         """Picosecond from which the bus takes a store: a busy flash makes it wait."""
         if isinstance(store.owner, Memory) and store.owner.controller is not None:
             return store.owner.controller.busy_until()
+        if isinstance(store.owner, Peripheral):
+            return store.owner.ready_for(store.address - store.base)
         return 0
 
     def carry_out(self, store: Store) -> None:

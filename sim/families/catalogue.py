@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ..chip import ChipModel
+from .f4 import F4_FAMILIES
 from .family import Family
 from .l4 import L4_FAMILIES
 
 __all__ = ["FAMILIES", "family_of"]
 
-FAMILIES: dict[str, Family] = {**L4_FAMILIES}
+FAMILIES: dict[str, Family] = {**F4_FAMILIES, **L4_FAMILIES}
 
 
 def family_of(chip: ChipModel) -> Family:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..bus import PAGE, Bus
 from ..registers import ApbPeripheral, Crc, Plain, RegisterFile
+from ..registers import Usart as OldUsart
 from .words import words
 
 __all__ = ["PlainPlan", "Port", "fill_places", "plain_peripherals"]
@@ -86,6 +88,7 @@ class PlainPlan:
     port_mode: tuple[int, int, int] = (0xABFF_FFFF, 0xFFFF_FEBF, 0xFFFF_FFFF)  # MODER at reset: A, B, the rest
     timers: tuple[tuple[str, int, Gate], ...] = ()
     usarts: tuple[tuple[str, int, Gate], ...] = ()
+    old_usarts: tuple[tuple[str, int, Gate], ...] = ()  # those of the F1
     files: tuple[tuple[str, int, Gate | None, str, dict[str, int]], ...] = ()
     crc: tuple[int, Gate] | None = None
     places: tuple[tuple[int, int], ...] = field(default=())
@@ -156,11 +159,13 @@ def plain_peripherals(plan: PlainPlan, ports: str, enabled: Callable[[str, int],
         timer = {w.offset: Plain(key, w.reset, w.mask, int(key == "CR1")) for key, w in _TIMER.items()}
         gated(gate, _make_file(name, base, timer))
     for name, base, gate in plan.usarts:
-        gated(gate, _make_usart(name, base))
+        gated(gate, partial(Usart, name, base))
+    for name, base, gate in plan.old_usarts:
+        gated(gate, partial(OldUsart, name, base))
     for name, base, maybe, source, refuse in plan.files:
         gated(maybe, _make_file(name, base, _plan(refuse, source)))
     if plan.crc is not None:
-        gated(plan.crc[1], _make_crc(plan.crc[0]))
+        gated(plan.crc[1], partial(ShadowCrc, plan.crc[0]))
     return found
 
 
@@ -172,17 +177,30 @@ def _make_file(name: str, base: int, plan: dict[int, Plain]) -> Callable[[Enable
     return lambda on: RegisterFile(name, base, plan, on)
 
 
-def _make_usart(name: str, base: int) -> Callable[[Enabled], ApbPeripheral]:
-    return lambda on: Usart(name, base, on)
+class ShadowCrc(Crc):
+    """The CRC unit in a shadow page, which it may share with RCC and the flash registers."""
 
+    shadow = True
 
-def _make_crc(base: int) -> Callable[[Enabled], ApbPeripheral]:
-    def make(on: Enabled) -> ApbPeripheral:
-        crc = Crc(on)
-        crc.base = base
-        return crc
+    def __init__(self, base: int, clock_on: Enabled) -> None:
+        super().__init__(clock_on)
+        self.base = base
 
-    return make
+    def reset(self) -> None:
+        """See Peripheral."""
+        super().reset()
+        self.clock_changed()
+
+    def write_word(self, offset: int, value: int) -> None:
+        """See Crc."""
+        super().write_word(offset, value)
+        self.clock_changed()
+
+    def clock_changed(self) -> None:
+        """Without a clock everything reads 0."""
+        on = self.clock_on()
+        self.publish(0, self.value if on else 0)
+        self.publish(4, self.independent if on else 0)
 
 
 def fill_places(bus: Bus, ranges: Iterable[tuple[int, int]]) -> None:

@@ -16,7 +16,7 @@ from .catalogue import family_of
 from .clocks import Clocks
 from .debug_mcu import DebugMcu
 from .family import DmaPlan, FlashHost, SystemMemory
-from .plain import fill_places, plain_peripherals
+from .plain import ShadowCrc, fill_places, plain_peripherals
 
 __all__ = ["FamilySoc"]
 
@@ -124,6 +124,9 @@ class FamilySoc:
     def _gates_changed(self) -> None:
         for dma in self.dmas:
             dma.clock_changed()
+        for one in self.plain:
+            if isinstance(one, ShadowCrc):
+                one.clock_changed()
         self._freeze_watchdogs()
 
     def _watchdog_reset(self, cause: ResetCause) -> None:
