@@ -175,11 +175,24 @@ class DebugPort:
         self.poll()
         if value & 1:
             self.drop()
+        if self.ids.minimal:
+            self.ap_result = 0  # see read_buffer
         for bit, flag in _ABORT_CLEARS if clears else ():
             if value & bit:
                 self.flags &= ~flag
 
     # --- AP accesses
+
+    def read_buffer(self) -> int:
+        """Return RDBUFF.
+
+        What AP reads find there before their own result comes is UNKNOWN; a MINDP (nRF51) has 0 after RDBUFF was read or
+        ABORT written and, after a write, the identification register (0xF0 to 0xFC) whose address ends like the written one's.
+        """
+        value = self.ap_result
+        if self.ids.minimal:
+            self.ap_result = 0
+        return value
 
     def poll(self) -> bool:
         """Let accesses that are done leave; True while one is under way."""
@@ -221,7 +234,7 @@ class DebugPort:
         if not self._power() & CtrlStat.CDBGPWRUPACK or refuse:
             self.flags |= CtrlStat.STICKYERR
             return
-        if self._flight is not None and value is not None:
+        if self.poll() and value is not None:
             self._buffered.append((register, value))
         else:
             self._launch(register, value, self.wire.count)
@@ -239,6 +252,8 @@ class DebugPort:
                 flight.result = self.ap.read(flight.register)
             else:
                 self.ap.write(flight.register, flight.value)
+                if self.ids.minimal:
+                    flight.result = self.ap.read(0xF0 | flight.register & 0xC)
         except ApFault:
             flight.error = True
         except ApStall as stall:

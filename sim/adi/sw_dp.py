@@ -66,7 +66,7 @@ class SwDp:
 
     def _begin(self, phase: Phase, bits: int, out: int = 0) -> None:
         self.phase = phase
-        self._left = bits
+        self.left = bits
         self._shift = out if phase in DRIVES else 0
         self._taken = 0
         self._size = bits
@@ -113,13 +113,13 @@ class SwDp:
             return self._idle(n, host), 0
         if phase is Phase.LOCKED or phase is Phase.RESET:
             return self._wait_for_reset(n, host), 0
-        take = min(n, self._left)
+        take = min(n, self.left)
         out = self._shift & (1 << take) - 1
         self._shift >>= take
-        self._taken |= (host & (1 << take) - 1) << self._size - self._left
-        self._left -= take
+        self._taken |= (host & (1 << take) - 1) << self._size - self.left
+        self.left -= take
         self.port.wire.tick(take)
-        if not self._left:
+        if not self.left:
             _ENDS[phase](self)
         return take, out
 
@@ -178,7 +178,7 @@ class SwDp:
             return
         self._ones = 0
         self._request = fields
-        address, read, ap = self._fields()
+        address, read, ap = self.fields()
         if not ap and not read and address == TARGETSEL and self.port.ids.version >= 2 and self._fresh:
             self._begin(Phase.TURN_TO_WRITE, 2 * self._turnaround + 3)  # nobody acknowledges TARGETSEL
             return
@@ -191,7 +191,7 @@ class SwDp:
         self._fresh = False
         self._begin(Phase.TURN, self._turnaround)
 
-    def _fields(self) -> tuple[int, bool, bool]:
+    def fields(self) -> tuple[int, bool, bool]:
         """Address, RnW and APnDP of the packet."""
         return self._request & 0xC, bool(self._request & 2), bool(self._request & 1)
 
@@ -204,7 +204,7 @@ class SwDp:
         self._begin(Phase.ACK, 3, self._ack)
 
     def _end_ack(self) -> None:
-        read = self._fields()[1]
+        read = self.fields()[1]
         if self._ack != OK:
             self._end_refused(read=read)
         elif read:
@@ -231,7 +231,7 @@ class SwDp:
     def _end_write_data(self) -> None:
         ones = self._taken  # a line reset may begin in here
         value, good = self._taken & 0xFFFF_FFFF, parity(self._taken) == 0
-        address, _, ap = self._fields()
+        address, _, ap = self.fields()
         if not ap and address == TARGETSEL and self._fresh:
             self._select_target(value if good else -1)
         elif good:
@@ -256,7 +256,7 @@ class SwDp:
     def _judge(self) -> int:
         """Decide the acknowledge (IHI0031C B4.2.3)."""
         port = self.port
-        address, read, ap = self._fields()
+        address, read, ap = self.fields()
         busy = port.poll()
         if not ap and ((read and address in {DPIDR, CTRL_STAT}) or (not read and address == ABORT)):
             return OK
@@ -276,14 +276,14 @@ class SwDp:
     _ack = OK
 
     def _note_read(self, *, ok: bool) -> None:
-        address, read, ap = self._fields()
+        address, read, ap = self.fields()
         if (ap and read) or (not ap and read and address == RDBUFF):
             flags = self.port.flags & ~CtrlStat.READOK
             self.port.flags = flags | CtrlStat.READOK if ok else flags
 
     def _read(self) -> int:
         port = self.port
-        address, _, ap = self._fields()
+        address, _, ap = self.fields()
         if ap:
             self._resent = port.ap_result
             port.start(address, None, refuse=self._refuse_bus)
@@ -294,7 +294,7 @@ class SwDp:
         if address == CTRL_STAT:
             return self._banked()
         if address == RDBUFF:
-            self._resent = port.ap_result
+            self._resent = port.read_buffer()
             self._note_read(ok=True)
         return self._resent
 
@@ -311,7 +311,7 @@ class SwDp:
 
     def _write(self, value: int) -> None:
         port = self.port
-        address, _, ap = self._fields()
+        address, _, ap = self.fields()
         if ap:
             port.start(address, value, refuse=self._refuse_bus)
         elif address == ABORT:

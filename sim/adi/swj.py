@@ -103,9 +103,10 @@ class SwjDp:
     def power_on(self) -> None:
         """Power-on reset of the debug port."""
         self.port.power_on()
-        self._become(self._first)
+        self.become(self._first)
 
-    def _become(self, protocol: Protocol) -> None:
+    def become(self, protocol: Protocol) -> None:
+        """Speak another protocol from the next clock on."""
         self.protocol = protocol
         self.port.jtag = protocol is Protocol.JTAG
         self._watch = self._watches[protocol]
@@ -150,7 +151,7 @@ class SwjDp:
         tdo = self.chain.step(tms, tdi)
         to = self._watch.feed(tms)
         if to is not None:
-            self._become(to)
+            self.become(to)
         return tdo
 
     def exchange(self, n: int, swdio: int) -> tuple[int, int]:
@@ -169,7 +170,7 @@ class SwjDp:
                 self.port.wire.tick(1)
                 to = self._watch.feed(swdio >> done & 1)
                 if to is not None:
-                    self._become(to)
+                    self.become(to)
                 taken = 1
             done += taken
         return level, mask
@@ -184,7 +185,7 @@ class SwjDp:
         result = self.sw.exchange(1, swdio)
         to = watch.feed(swdio & 1)
         if to is not None:
-            self._become(to)
+            self.become(to)
         return result
 
     # --- levels between clocks

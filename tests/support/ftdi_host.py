@@ -68,6 +68,10 @@ class Mpsse:
             if read:
                 self._parts.append(-rest)
 
+    def pins(self, value: int, direction: int) -> None:
+        """Set ADBUS."""
+        self._out += bytes([0x80, value, direction])
+
     def flush(self) -> int:
         """Carry it all out; the bits that were read, first bit lowest."""
         out, self._out = bytes(self._out), bytearray()
@@ -184,6 +188,7 @@ class SwdHost:
         self.idle = idle
         self.turnaround = 1
         self.always_data = False
+        self.float_for_reads = False
 
     def line_reset(self, ones: int = 56, zeros: int = 8) -> None:
         """A line reset."""
@@ -206,7 +211,11 @@ class SwdHost:
         """A read packet: acknowledge, and the word if it came with it. AssertionError when its parity is wrong."""
         mpsse = self.mpsse
         mpsse.data(8, self.request(ap, 1, address))
+        if self.float_for_reads:
+            mpsse.pins(0, 0b1001)
         mpsse.data(self.turnaround + 3, 0, read=True, write=False)
+        if self.float_for_reads:
+            mpsse.pins(0, 0b1011)
         if self.always_data:
             mpsse.data(33 + self.turnaround, 0, read=True, write=False)
             mpsse.data(self.idle, 0)

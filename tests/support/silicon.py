@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from haltpoint.sim.adi.jtag_dp import JtagDp
+from haltpoint.sim.adi.sw_dp import Phase
 from haltpoint.sim.adi.swj import SwjDp
 from haltpoint.sim.adi.tap import NEXT, State
 from haltpoint.sim.adi.wire_clock import WireClock
@@ -13,7 +15,7 @@ from haltpoint.sim.machine import RESET_PULSE_PS
 
 from .sigrok import Capture
 
-__all__ = ["JtagPlayer", "PlayedClock", "Scan", "read_words"]
+__all__ = ["JtagPlayer", "Packet", "PlayedClock", "Scan", "SwdPlayer", "read_words"]
 
 
 class PlayedClock(WireClock):
@@ -162,3 +164,102 @@ def _real_scans(session: Capture) -> list[Scan]:
         if state in {State.CAPTURE_DR, State.CAPTURE_IR}:
             length = sent = answered = 0
     return scans
+
+
+@dataclass
+class Packet:
+    """One SWD packet as the simulated port understood it, with what the target drove in the capture and here."""
+
+    ms: float
+    ap: bool = False
+    read: bool = False
+    address: int = 0
+    written: int = 0
+    real_ack: int = 0
+    ack: int = 0
+    real_data: int = 0
+    data: int = 0
+    source: int | None = None  # the address in memory that the word of a read comes from
+
+    @property
+    def same(self) -> bool:
+        """True when every bit that the target drives is the same."""
+        return self.real_ack == self.ack and self.real_data == self.data
+
+    def __str__(self) -> str:
+        port, way = "AP" if self.ap else "DP", "read" if self.read else "write"
+        text = f"{self.ms:10.4f} ms {way} {port} {self.address:X}: acknowledge real {self.real_ack:03b}, "
+        text += f"simulated {self.ack:03b}"
+        if self.read:
+            where = "" if self.source is None else f" from {self.source:08x}"
+            return text + f"; data real {self.real_data:09x}, simulated {self.data:09x}{where}"
+        return text + f"; written {self.written:08x}"
+
+
+@dataclass
+class SwdPlayer:
+    """Plays SWCLK and SWDIO; where the simulated target drives, its level is compared with the capture's.
+
+    A different acknowledge ends the comparison: from there on the two would speak of different packets.
+    """
+
+    swj: SwjDp
+    wire: PlayedClock
+    packets: list[Packet] = field(default_factory=list)
+    events: list[tuple[float, Callable[[], None]]] = field(default_factory=list)  # calls at milliseconds, in order
+
+    def play(self, session: Capture, *, until_ms: float = 1e12) -> list[Packet]:
+        """Play a capture; return its packets."""
+        swdio, samples, sw = session.bit["swdio"], session.samples, self.swj.sw
+        packet = Packet(0)
+        last = None
+        self._follow_reads()
+        for edge in session.rising("swclk"):
+            if edge * session.ps > until_ms * 1e9:
+                break
+            bit = int(bool(samples[edge - 1] & swdio))
+            self.wire.go_to(edge * session.ps)
+            while self.events and self.events[0][0] * 1e9 <= edge * session.ps:
+                self.events.pop(0)[1]()
+            phase, left = sw.phase, sw.left
+            if phase is Phase.ACK and last is not Phase.ACK:
+                source = self._source
+                packet = Packet(edge * session.ps / 1e9)
+                packet.address, packet.read, packet.ap = sw.fields()
+                if packet.ap or packet.address == 0xC:
+                    packet.source = source
+                self.packets.append(packet)
+            level, mask = self.swj.exchange(1, bit)
+            if phase is Phase.ACK:
+                packet.real_ack |= bit << 3 - left
+                packet.ack |= (level & mask) << 3 - left
+                if left == 1 and packet.ack != packet.real_ack:
+                    return self.packets
+            elif phase is Phase.READ_DATA:
+                packet.real_data |= bit << 33 - left
+                packet.data |= (level & mask) << 33 - left
+            elif phase is Phase.WRITE_DATA:
+                packet.written |= bit << 33 - left if left > 1 else 0
+            last = phase
+        return self.packets
+
+    _source: int | None = None
+
+    def _follow_reads(self) -> None:
+        """Keep the address of the last memory read: RDBUFF and the next AP read answer with its word."""
+        target, ap = self.swj.port.target, self.swj.port.ap
+        read, plain = target.read, ap.read
+
+        def followed(address: int, width: int) -> int:
+            self._source = address
+            return read(address, width)
+
+        def register(number: int) -> int:
+            self._source = None
+            return plain(number)
+
+        target.read, ap.read = followed, register  # type: ignore[method-assign]
+
+    def differences(self) -> list[Packet]:
+        """Packets that differ."""
+        return [packet for packet in self.packets if not packet.same]

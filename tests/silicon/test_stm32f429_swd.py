@@ -1,0 +1,114 @@
+"""What a real STM32F429 answered over SWD to an ST-LINK/V2, against a simulated Cortex-M4 with that debug port.
+
+Every acknowledge, every parity bit and every register of debug port, access port and core debug is compared. Of memory
+and of the core registers behind DCRDR only what ran then could know the content: those words are left out, by address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from support.bare_chip import BareChip, Words
+from support.sigrok import capture
+from support.silicon import Packet, SwdPlayer
+
+from haltpoint.sim.adi.debug_port import DpIds
+from haltpoint.sim.adi.sw_dp import Phase
+from haltpoint.sim.adi.swj import Protocol
+
+DHCSR, DCRDR, AIRCR = 0xE000_EDF0, 0xE000_EDF8, 0xE000_ED0C
+DBGMCU_CR, DBGMCU_APB1_FZ, IDCODE = 0x4, 0x8, 0x1007_6419
+HALT, RUN = 0xA05F_0003, 0xA05F_0001
+POWERED_UP, READOK = 0x5000_0000, 0x40
+
+
+@dataclass(frozen=True)
+class Session:
+    """A capture, and what the session before it had left behind."""
+
+    name: str
+    packets: int
+    waits: int
+    stale: int = IDCODE  # the last AP read result
+    debugging: int = 0  # DHCSR as last written
+    prigroup: int = 0
+    debug_mcu: int = 0
+    selected: bool = True  # SWD, with the line idle
+
+    def __str__(self) -> str:
+        return self.name
+
+
+SESSIONS = (
+    Session("connect", 11148, 1266, stale=7, selected=False),
+    Session("connected", 4, 1),
+    Session("core_core_reset", 213, 51, stale=0x0101_0001, debugging=RUN, prigroup=6, debug_mcu=7),
+    Session("core_halt", 183, 45, stale=0x0101_0001, debugging=RUN, debug_mcu=7),
+    Session("core_read_core_regs", 176, 44, stale=0x0003_0003, debugging=HALT, debug_mcu=7),
+    Session("core_run", 19, 4, stale=0x0003_0003, debugging=HALT, debug_mcu=7),
+    Session("core_step", 213, 51, stale=0x0003_0003, debugging=HALT, debug_mcu=7),
+    Session("core_system_reset", 241, 56, stale=0x0003_0003, debugging=HALT, debug_mcu=7),
+    Session("disconnect", 30, 6, debugging=RUN, debug_mcu=7),
+    Session("get_option_bytes", 1632, 408, debugging=HALT, debug_mcu=7),
+)
+
+
+def make_chip(session: Session) -> BareChip:
+    debug_mcu = Words("DBGMCU", 0xE004_2000, 0x400, {0: IDCODE, 4: session.debug_mcu, 8: 0x1000})
+    flash = Words("FLASH", 0x4002_3C00, 0x400, {0x14: 0x0FFF_AAED, 0x18: 0x0FFF_0000})
+    watchdog = Words("IWDG", 0x4000_3000, 0x400, {})
+    signature = {0x20: 0x0800_0000, 0x24: 0x3AA6, 0x1F0: 0x0DA5_F25A}
+    system = Words("system memory", 0x1FFF_7A00, 0x200, signature, fixed=True)
+    chip = BareChip(
+        "cortex-m4",
+        DpIds(0x2BA0_1477, 0x4BA0_0477, 0x0641_9041),
+        idr=0x2477_0011,
+        base=0xE00F_F003,
+        hz=16_000_000,
+        ram=0x30000,
+        memories={0x0800_0000: 0x20_0000},
+        registers=(debug_mcu, flash, watchdog, system),
+    )
+    if session.debugging:
+        chip.poke(DHCSR, session.debugging)
+        chip.machine.run_until_now()
+    if session.prigroup:
+        chip.poke(AIRCR, 0x05FA_0000 | session.prigroup << 8)
+    chip.peek(DHCSR)  # S_RESET_ST was read long ago
+    prepare_port(chip, session)
+    return chip
+
+
+def prepare_port(chip: BareChip, session: Session) -> None:
+    port = chip.swj.port
+    if session.selected:
+        chip.swj.become(Protocol.SWD)
+        chip.swj.sw.phase = Phase.IDLE
+        port.ap.write(0x00, 0x2300_0002)
+    port.write_ctrl_stat(POWERED_UP)
+    port.flags |= READOK
+    port.ap_result = session.stale
+
+
+def is_content(packet: Packet) -> bool:
+    """True where only the program that ran then can know the word."""
+    return packet.source is not None and (packet.source < 0x4000_0000 or packet.source == DCRDR)
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=str)
+def test_session(session: Session) -> None:
+    chip = make_chip(session)
+    player = SwdPlayer(chip.swj, chip.wire)
+    packets = player.play(capture(f"swd/stm32f429zit6_{session.name}"))
+    differences = [packet for packet in player.differences() if not is_content(packet)]
+    assert not differences, f"{len(differences)} of {len(packets)} packets differ:\n" + "\n".join(
+        str(packet) for packet in differences[:40]
+    )
+    assert all(packet.real_ack == packet.ack for packet in packets)
+    assert (len(packets), sum(packet.ack == 0b010 for packet in packets)) == (session.packets, session.waits)
+    words = [packet for packet in player.differences() if is_content(packet)]
+    assert {packet.source for packet in words if packet.source is not None and packet.source >= 0x2000_0000} <= {
+        *range(0x2000_0000, 0x2003_0000),
+        DCRDR,
+    }
