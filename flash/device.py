@@ -32,11 +32,13 @@ class Part:
     flash: str
     dev_id: int
     ram_kib: int
+    kib: int = 0
+    """Flash in KiB where the letter means something else than usual."""
 
     @property
     def flash_kib(self) -> int:
         """Flash in KiB."""
-        return FLASH_KIB[self.flash]
+        return self.kib or FLASH_KIB[self.flash]
 
     def name(self, pins: str = "x") -> str:
         """The part number, with ``x`` where the pins are not known."""
@@ -70,16 +72,18 @@ class Device:
 
 
 def parts(dev_id: int, ram_kib: int, rows: str) -> tuple[Part, ...]:
-    """Parts from rows like "F405 OE/ORVZG 112": line, pins and flash letters, RAM where it is not ``ram_kib``.
+    """Parts from rows like "F405 OE/ORVZG 112": line, pins and flash letters, KiB of RAM where not ``ram_kib``.
 
+    A further number is the flash in KiB where it is not what its letter says.
     The last letter of each group is for the flash, those before it for the pins: "ORVZG" are OG, RG, VG and ZG.
     """
 
     def read() -> Iterator[Part]:
         for row in rows.split(","):
-            line, groups, *ram = row.split()
+            line, groups, *numbers = row.split()
+            sizes = [int(number) for number in numbers]
             for group in groups.split("/"):
-                yield Part(line, group[:-1], group[-1], dev_id, int(ram[0]) if ram else ram_kib)
+                yield Part(line, group[:-1], group[-1], dev_id, *(sizes or [ram_kib]))
 
     return tuple(read())
 

@@ -5,12 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...arm.register import Word, bit, bits
-from ..family import Flag, Protection
+from ..family import Controller, EmptyFlag, Family, Flag, Protection, Timing
+from ..loaders.stm32l4 import LOADER
 from ..memory_map import Sector
+from ..steps import Step
 
-__all__ = ["CR", "ERRORS", "KEYS", "OPTR", "SR", "WRP", "clear_word", "protection", "rdp_level"]
+__all__ = [
+    "BSY",
+    "CFGBSY",
+    "EMPTY",
+    "IWDG_KR",
+    "WRP",
+    "WRP_BANK_1",
+    "WRP_BANK_2",
+    "WWDG_CFR",
+    "WWDG_CR",
+    "clear_word",
+    "describe",
+    "protection",
+    "rdp_level",
+]
 
 KEYS = (0x4567_0123, 0xCDEF_89AB)
+IWDG_KR = 0x4000_3000
+WWDG_CR = 0x4000_2C00
+WWDG_CFR = 0x4000_2C04
+WRP_BANK_1 = {"WRP1AR": (0x2C, 1), "WRP1BR": (0x30, 1)}
+WRP_BANK_2 = {"WRP2AR": (0x4C, 2), "WRP2BR": (0x50, 2)}
+BSY = 1 << 16
+CFGBSY = 1 << 18
+"""G0, C0, WB, WL: between the first word of a unit and the end of its programming (RM0444 3.7.4)."""
+EMPTY = 1 << 16
+"""ACR of G0, C0, WB, WL (RM0444 3.7.1)."""
 RDP_NONE, RDP_FOR_EVER = 0xAA, 0xCC
 
 
@@ -74,6 +100,65 @@ ERRORS = (
     Flag("MISERR", SR.MISERR.mask, "data for fast programming came too late"),
     Flag("FASTERR", SR.FASTERR.mask, "fast programming was interrupted"),
 )
+
+
+def describe(
+    *,
+    name: str,
+    manual: str,
+    base: int,
+    busy: int,
+    bank: int,
+    areas: Mapping[str, tuple[int, int]],
+    width: int,
+    erase: Timing,
+    program: Timing,
+    steps: tuple[Step, ...],
+    debug_setup: tuple[Step, ...],
+    verify_per_byte: float = 0.65e-6,
+    empty: EmptyFlag | None = None,
+) -> Family:
+    """A controller of this kind.
+
+    ``bank`` is the mask of BKER (0: one bank), ``areas`` the offsets of WRP registers with their bank, ``width``
+    the bits of a page number in them.
+    """
+    mask = (1 << width) - 1
+
+    def in_area(word: int, page: int) -> bool:
+        return word & mask <= page <= word >> WRP.END.lsb & mask
+
+    def erase_word(sector: Sector) -> int:
+        return CR.PER.mask | sector.number << CR.PNB.lsb | (bank if sector.bank == 2 else 0)
+
+    return Family(
+        name=name,
+        manual=manual,
+        base=base,
+        controllers=(Controller("FLASH", 0x00, key=base + 0x08, status=base + 0x10, control=base + 0x14),),
+        keys=KEYS,
+        lock=CR.LOCK.mask,
+        start=CR.STRT.mask | CR.OPTSTRT.mask | CR.OBL_LAUNCH.mask,
+        busy=busy,
+        errors=ERRORS,
+        clear_status=clear_word(),
+        program_unit=8,
+        erased=0xFF,
+        erase=lambda _size: erase,
+        program=program,
+        verify_per_byte=verify_per_byte,
+        protection=protection(
+            base + 0x20, {name: (base + offset, number) for name, (offset, number) in areas.items()}, in_area
+        ),
+        preparations=(*debug_setup, *steps),
+        debug_setup=debug_setup,
+        watchdog_key=IWDG_KR,
+        window_watchdog=WWDG_CR,
+        loader=LOADER,
+        erase_word=erase_word,
+        program_word=CR.PG.mask,
+        empty=empty,
+    )
 
 
 def clear_word() -> int:

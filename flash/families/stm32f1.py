@@ -10,7 +10,7 @@ from ..loaders.stm32f1 import LOADER
 from ..memory_map import Sector
 from ..steps import Step
 
-__all__ = ["BANK_2", "FLASH_SIZE", "FLASH_START", "STM32F1"]
+__all__ = ["BANK_2", "FLASH_SIZE", "FLASH_START", "RCC_CFGR_STEP", "RCC_CR_STEP", "STM32F1"]
 
 FLASH_START = 0x0800_0000
 BANK_2 = 0x0808_0000
@@ -123,24 +123,28 @@ DEBUG_SETUP = (
     ),
 )
 
+RCC_CR_STEP = Step(
+    "RCC_CR",
+    "flash is timed by HSI (RM0008 3.3.3), which firmware may have switched off",
+    RccCR.address,
+    set=RccCR.make(HSION=1),
+    wait=RccCR.HSIRDY.mask,
+    wait_value=RccCR.HSIRDY.mask,
+)
+RCC_CFGR_STEP = Step(
+    "RCC_CFGR",
+    "the core runs from HSI, undivided: no overclocking, no dying crystal, a known speed",
+    RccCFGR.address,
+    clear=RccCFGR.SW.mask | RccCFGR.HPRE.mask,
+    wait=RccCFGR.SWS.mask,
+    wait_value=0,
+)
+"""The same registers and bits on F0 and F3."""
+
 PREPARATIONS = (
     *DEBUG_SETUP,
-    Step(
-        "RCC_CR",
-        "flash is timed by HSI (RM0008 3.3.3), which firmware may have switched off",
-        RccCR.address,
-        set=RccCR.make(HSION=1),
-        wait=RccCR.HSIRDY.mask,
-        wait_value=RccCR.HSIRDY.mask,
-    ),
-    Step(
-        "RCC_CFGR",
-        "the core runs from HSI, undivided: no overclocking, no dying crystal, a known speed",
-        RccCFGR.address,
-        clear=RccCFGR.SW.mask | RccCFGR.HPRE.mask,
-        wait=RccCFGR.SWS.mask,
-        wait_value=0,
-    ),
+    RCC_CR_STEP,
+    RCC_CFGR_STEP,
     Step(
         "RCC_AHBENR",
         "DMA and Ethernet would write into the loader's memory",
