@@ -29,10 +29,16 @@ F4 = Own({16384: 0.25, 65536: 0.55, 131072: 1.0}, 16e-6)
 OWN = {
     "stm32l431rc": L4,
     "stm32l496ag": L4,
+    "stm32f405rg": F4,
+    "stm32f407vg": F4,
+    "stm32f429zi": F4,
 }
 WRP = {
     "stm32l431rc": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
     "stm32l496ag": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
+    "stm32f405rg": ("wrp=2-3", 2 * 16 * KIB, "OPTCR reads 0x"),
+    "stm32f407vg": ("wrp=2-3", 2 * 16 * KIB, "OPTCR reads 0x"),
+    "stm32f429zi": ("wrp=2-3", 2 * 16 * KIB, "OPTCR reads 0x"),
 }
 boards = pytest.mark.parametrize("chip", OWN)
 
