@@ -11,6 +11,7 @@ from .debug import Debug, Halt
 from .engine import LR, MSP, PC, PSP, XPSR, Exit
 from .exceptions import Exceptions, Number
 from .faults import CFSR, HFSR, MAGIC_LOCKUP, Faults
+from .fpu import MODELS_WITH_FPU, Fpu
 from .mpu import Mpu
 from .port import CorePort, Store
 from .timebase import Timebase
@@ -52,6 +53,7 @@ class Core(Timebase):
         self._in_slice = False
         self.port = CorePort(self)
         self.engine = UnicornEngine(model, self.port)
+        self.fpu = Fpu(self) if model in MODELS_WITH_FPU else None
         self.exceptions = Exceptions(self, irqs, priority_bits)
         self.faults = Faults(self)
         self.debug = Debug(self)

@@ -311,12 +311,15 @@ class Debug:
         if selector == 20:
             control, fault, base, mask = (registers[i] for i in (CONTROL, FAULTMASK, BASEPRI, PRIMASK))
             return control << 24 | fault << 16 | (base & self.core.exceptions.priority_mask) << 8 | mask
-        return 0
+        return self.core.engine.read_floats()[index] if (index := self._float(selector)) is not None else 0
+
+    def _float(self, selector: int) -> int | None:
+        return None if self.core.fpu is None else self.core.fpu.transfer_index(selector)
 
     def _write_register(self, selector: int, value: int) -> None:
         registers = self.core.engine.read_registers()
         if selector == 20:
-            registers[CONTROL] = value >> 24 & 3
+            registers[CONTROL] = value >> 24 & (3 if self.core.fpu is None else 7)
             registers[FAULTMASK] = value >> 16 & 1
             registers[BASEPRI] = value >> 8 & self.core.exceptions.priority_mask
             registers[PRIMASK] = value & 1
@@ -327,8 +330,16 @@ class Debug:
             keep = {PC: ~1, MSP: ~3, PSP: ~3, XPSR: 0xFF00_FDFF}.get(_REGISTER_OF[selector], 0xFFFF_FFFF)
             registers[_REGISTER_OF[selector]] = value & keep & 0xFFFF_FFFF
         else:
+            self._write_float(selector, value)
             return
         self.core.set_registers(registers)
+
+    def _write_float(self, selector: int, value: int) -> None:
+        index = self._float(selector)
+        if index is not None:
+            floats = self.core.engine.read_floats()
+            floats[index] = value
+            self.core.engine.write_floats(floats)
 
 
 _REGISTER_OF = {n: n for n in range(13)} | {13: SP, 14: LR, 15: PC, 16: XPSR, 17: MSP, 18: PSP}

@@ -122,6 +122,12 @@ class CpuEngine(Protocol):
     def read_registers(self) -> list[int]:
         """Return all registers, see REGISTER_COUNT."""
 
+    def read_floats(self) -> list[int]:
+        """Return S0 to S31 and FPSCR. Only for models with a floating-point unit."""
+
+    def write_floats(self, values: list[int]) -> None:
+        """Set S0 to S31 and FPSCR."""
+
     def read_masks(self) -> tuple[int, int, int]:
         """Return PRIMASK, BASEPRI and FAULTMASK."""
 

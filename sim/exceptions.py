@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from .bus import BusFault, Unmodelled
+from .bus import BusFault
 from .engine import BASEPRI, CONTROL, FAULTMASK, LR, MSP, PC, PRIMASK, PSP, XPSR
 
 if TYPE_CHECKING:
@@ -151,24 +151,27 @@ class Exceptions:
     def _push(self, registers: list[int]) -> bool:
         xpsr = registers[XPSR]
         thread = not xpsr & _IPSR
-        if registers[CONTROL] & 4:
-            raise Unmodelled("exceptions: CONTROL.FPCA is set; stacking of floating-point registers is not modelled")
+        core = self.core
+        floats = core.fpu.to_stack(registers) if core.fpu is not None else ()
         bank = PSP if thread and registers[CONTROL] & 2 else MSP
-        frame = registers[bank] - 32
-        padded = self.stack_align and frame & 4
+        frame = registers[bank] - 32 - 4 * len(floats)
+        padded = (self.stack_align or floats) and frame & 4
         if padded:
             frame -= 4
         frame &= 0xFFFF_FFFC
         xpsr = xpsr | _ALIGN if padded else xpsr & ~_ALIGN
-        words = (*registers[:4], registers[12], registers[LR], registers[PC], xpsr)
+        words = (*registers[:4], registers[12], registers[LR], registers[PC], xpsr, *floats)
         registers[LR] = 0xFFFF_FFF1 if not thread else 0xFFFF_FFFD if bank == PSP else 0xFFFF_FFF9
         registers[bank] = frame
+        if floats and core.fpu is not None:
+            registers[LR] &= ~0x10
+            core.fpu.stacked(frame + 32)
         try:
-            self.core.port.store_words(frame, words)
+            core.port.store_words(frame, words)
         except BusFault as fault:
-            self.core.faults.note_stacking(fault)
-            registers[CONTROL] &= ~2
-            self.core.engine.write_registers(registers)
+            core.faults.note_stacking(fault)
+            registers[CONTROL] &= ~6
+            core.engine.write_registers(registers)
             return False
         return True
 
@@ -180,7 +183,7 @@ class Exceptions:
         except BusFault:
             core.faults.vector_fetch_failed(number, registers)
             return
-        registers[CONTROL] &= ~2
+        registers[CONTROL] &= ~6
         registers[XPSR] = registers[XPSR] & ~(_IT | _IPSR | _T | _ALIGN) | number | (vector & 1) << 24
         registers[PC] = vector & ~1
         self.pending &= ~(1 << number)
@@ -211,11 +214,12 @@ class Exceptions:
             self.activate(following, registers)
             return
         core.cycle += RETURN_CYCLES
-        if self._pop(code, registers):
+        if self._pop(code, registers, extended=not registers[PC] & 0x10):
             core.returned()
 
     def _return_allowed(self, code: int, value: int, number: int) -> bool:
-        if not self.active >> number & 1 or value & 0xFFFF_FFF0 != 0xFFFF_FFF0:
+        plain = 0xFFFF_FFF0 if self.core.fpu is None else 0xFFFF_FFE0
+        if not self.active >> number & 1 or value & plain != plain:
             return False
         nested = self.active & (self.active - 1)
         if code == 1:
@@ -231,12 +235,12 @@ class Exceptions:
             boosted = 0
         return min(self.active_priority(), boosted)
 
-    def _pop(self, code: int, registers: list[int]) -> bool:
+    def _pop(self, code: int, registers: list[int], *, extended: bool) -> bool:
         core = self.core
         bank = PSP if code == 13 else MSP
         frame = registers[bank] & ~3
         try:
-            words = core.port.load_words(frame, 8)
+            words = core.port.load_words(frame, 26 if extended else 8)
         except BusFault as fault:
             core.faults.unstacking_failed(fault, registers)
             return False
@@ -248,8 +252,11 @@ class Exceptions:
         registers[12], registers[LR] = words[4], words[5]
         registers[PC] = words[6] & ~1
         registers[XPSR] = xpsr & ~_ALIGN
-        padded = self.stack_align and xpsr & _ALIGN
-        registers[bank] = (frame + 32 + (4 if padded else 0)) & 0xFFFF_FFFC
+        padded = (self.stack_align or extended) and xpsr & _ALIGN
+        registers[bank] = (frame + 4 * len(words) + (4 if padded else 0)) & 0xFFFF_FFFC
         registers[CONTROL] = registers[CONTROL] & 1 | (2 if code == 13 else 0)
+        if extended and core.fpu is not None:
+            core.fpu.unstack(words[8:])
+            registers[CONTROL] |= 4
         core.set_registers(registers)
         return True

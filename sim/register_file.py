@@ -63,7 +63,7 @@ class RegisterFile:
                 *registers[MSP:CONTROL],
                 control if thread else 0,
                 xpsr,
-                control if thread else control & 1,
+                control if thread else control & 5,
                 self._cpsr_of(xpsr),
                 *registers[:SP],
                 registers[LR],

@@ -38,6 +38,8 @@ class Scs(Peripheral):
         self.systick.reset()
         self.scb.reset()
         self.core.mpu.reset()
+        if self.core.fpu is not None:
+            self.core.fpu.reset()
         self.auxiliary = 0
 
     def read(self, offset: int, width: int) -> int:
@@ -56,6 +58,9 @@ class Scs(Peripheral):
         self._write_word(offset & ~3, value)
 
     def _read_word(self, offset: int) -> int:
+        fpu = self.core.fpu
+        if fpu is not None and (value := fpu.read(offset)) is not None:
+            return value
         if 0x010 <= offset < 0x020:
             return self.systick.read(offset - 0x010)
         if 0x100 <= offset < 0x380 or 0x400 <= offset < 0x4F0:
@@ -76,6 +81,8 @@ class Scs(Peripheral):
         return self.auxiliary if offset == 0x008 else self.ids.get(offset, 0)
 
     def _write_word(self, offset: int, value: int) -> None:
+        if self.core.fpu is not None and self.core.fpu.write(offset, value):
+            return
         if 0x010 <= offset < 0x020:
             self.systick.write(offset - 0x010, value)
         elif 0x100 <= offset < 0x300 or 0x400 <= offset < 0x4F0:

@@ -97,9 +97,12 @@ class UnicornEngine:
         self._sinks: list[int] = []
         self._started = 0
         self._break_at = 0
-        self._registers = RegisterFile(
-            lambda ids: Batch(uclib.uc_reg_read_batch, uclib.uc_reg_write_batch, self._handle, ids), arm
-        )
+
+        def batch(ids: list[int]) -> Batch:
+            return Batch(uclib.uc_reg_read_batch, uclib.uc_reg_write_batch, self._handle, ids)
+
+        self._registers = RegisterFile(batch, arm)
+        self._floats = batch([*(getattr(arm, f"UC_ARM_REG_S{n}") for n in range(32)), arm.UC_ARM_REG_FPSCR])
         self._calibrate()
         self._add_hooks()
 
@@ -261,6 +264,14 @@ class UnicornEngine:
     def write_registers(self, registers: list[int]) -> None:
         """See CpuEngine."""
         self._registers.write(registers)
+
+    def read_floats(self) -> list[int]:
+        """See CpuEngine."""
+        return self._floats.read()
+
+    def write_floats(self, values: list[int]) -> None:
+        """See CpuEngine."""
+        self._floats.write(values)
 
     def read_masks(self) -> tuple[int, int, int]:
         """See CpuEngine."""

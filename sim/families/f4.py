@@ -269,7 +269,7 @@ F4_FAMILIES = {
 
 
 def _chip(
-    name: str, family: str, idcode: int, sram: tuple[Ram, ...], ports: str, interrupts: int, *, banks: int = 1
+    name: str, family: str, idcode: int, sram: tuple[Ram, ...], *, ports: str, interrupts: int, banks: int = 1
 ) -> ChipModel:
     return ChipModel(
         name=name,
@@ -296,7 +296,9 @@ def _chip(
 
 _SRAM_F407 = (Ram("SRAM1", SRAM, 112 * KIB), Ram("SRAM2", SRAM + 112 * KIB, 16 * KIB))
 F4_CHIPS = (
-    _chip("stm32f405rg", "f407", 0x1007_6413, _SRAM_F407, "ABCDH", 82),
-    _chip("stm32f407vg", "f407", 0x1007_6413, _SRAM_F407, "ABCDEH", 82),
-    _chip("stm32f429zi", "f429", 0x1007_6419, (Ram("SRAM", SRAM, 192 * KIB),), "ABCDEFGH", 91, banks=2),
+    _chip("stm32f405rg", "f407", 0x1007_6413, _SRAM_F407, ports="ABCDH", interrupts=82),
+    _chip("stm32f407vg", "f407", 0x1007_6413, _SRAM_F407, ports="ABCDEH", interrupts=82),
+    _chip(
+        "stm32f429zi", "f429", 0x1007_6419, (Ram("SRAM", SRAM, 192 * KIB),), ports="ABCDEFGH", interrupts=91, banks=2
+    ),
 )
