@@ -47,9 +47,11 @@ static void run_from_crystal(void)
 #if MPU_XN
 static void forbid_code_in_ram(void)
 {
-    MPU_RBAR = 0x20000000u | 1u << 4;                               /* region 0 */
-    MPU_RASR = 1u << 28 | 3u << 24 | 1u << 18 | 1u << 17 | 16u << 1 | 1u; /* XN, full access, 128 KiB, on */
-    MPU_CTRL = 5;                                                   /* on, default map for privileged code */
+    MPU_RBAR = 0x08000000u | 1u << 4;                        /* region 0: flash */
+    MPU_RASR = 3u << 24 | 1u << 17 | 19u << 1 | 1u;          /* full access, 1 MiB, on */
+    MPU_RBAR = 0x20000000u | 1u << 4 | 1u;                   /* region 1: SRAM */
+    MPU_RASR = 1u << 28 | 3u << 24 | 3u << 17 | 16u << 1 | 1u; /* not executable, full access, 128 KiB, on */
+    MPU_CTRL = 5;                                            /* on, default map for privileged code */
     __asm volatile("dsb\n isb");
 }
 #endif
