@@ -186,8 +186,9 @@ class DebugPort:
     def read_buffer(self) -> int:
         """Return RDBUFF.
 
-        What AP reads find there before their own result comes is UNKNOWN; a MINDP (nRF51) has 0 after RDBUFF was read or
-        ABORT written and, after a write, the identification register (0xF0 to 0xFC) whose address ends like the written one's.
+        What an AP read finds before its own result comes is UNKNOWN. A MINDP (nRF51) has 0 after RDBUFF was read or
+        ABORT written and, after a write, the identification register (0xF0 to 0xFC) whose address ends like the
+        written one's.
         """
         value = self.ap_result
         if self.ids.minimal:

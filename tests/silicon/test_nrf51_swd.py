@@ -16,7 +16,7 @@ from haltpoint.sim.adi.debug_port import DpIds
 DHCSR, DEMCR, DCRDR = 0xE000_EDF0, 0xE000_EDFC, 0xE000_EDF8
 HALT, RUN = 0xA05F_0003, 0xA05F_0001
 OVERRUN_MS = 199.12
-"""Just before the write that the real bus was too busy for; why it was is not in the capture, so it is arranged here."""
+"""Just before the write that the real bus was too busy for; why it was is not in the capture: it is arranged here."""
 AFTER_MS = 202.7
 """Then a loader for the nRF51's flash runs, which needs that flash."""
 REQUEST_MS = 0.3038

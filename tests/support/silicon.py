@@ -254,11 +254,11 @@ class SwdPlayer:
             self._source = address
             return read(address, width)
 
-        def register(number: int) -> int:
+        def plain_register(register: int) -> int:
             self._source = None
-            return plain(number)
+            return plain(register)
 
-        target.read, ap.read = followed, register  # type: ignore[method-assign]
+        target.read, ap.read = followed, plain_register  # type: ignore[method-assign]
 
     def differences(self) -> list[Packet]:
         """Packets that differ."""
