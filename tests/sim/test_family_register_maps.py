@@ -1,0 +1,148 @@
+"""Register maps of the families against ST's published ones, where that file is at hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.chip_bench import Chip
+
+from haltpoint.sim.chips import CHIPS
+from haltpoint.sim.families.catalogue import family_of
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+BOARDS = {
+    "stm32l431rc": "L431",
+    "stm32l496ag": "L496",
+    "stm32f405rg": "F405",
+    "stm32f407vg": "F407",
+    "stm32f429zi": "F429",
+}
+FAMILY_CHIPS = sorted(name for name, chip in CHIPS.items() if chip.family != "f1")
+
+# Where ST's file is wrong or gives a value that each part has of its own (stm32-data.md 2 and 4), with the reason.
+OWN = "the factory's value is each chip's own"
+EXCUSED: dict[tuple[str, str], str] = {
+    ("*", "IDCODE"): OWN,
+    ("*", "OPTR"): OWN,
+    ("*", "OPTCR"): OWN,
+    ("*", "OPTCR1"): OWN,
+    ("*", "PCROP1SR"): OWN,
+    ("*", "PCROP1ER"): OWN,
+    ("*", "PCROP2SR"): OWN,
+    ("*", "PCROP2ER"): OWN,
+    ("*", "WRP1AR"): OWN,
+    ("*", "WRP1BR"): OWN,
+    ("*", "WRP2AR"): OWN,
+    ("*", "WRP2BR"): OWN,
+    ("L431", "PCROP2SR"): "one bank",
+    ("L431", "PCROP2ER"): "one bank",
+    ("L431", "WRP2AR"): "one bank",
+    ("L431", "WRP2BR"): "one bank",
+    ("*", "SR"): "shows the empty flag here",
+    ("F407", "CR"): "PWR_CR.VOS is 1 after reset (RM0090 5.4.1)",
+    ("F405", "CR"): "PWR_CR.VOS is 1 after reset (RM0090 5.4.1)",
+    ("*", "CSR"): "PWR: VOSRDY; RCC: the reset flags, looked at in their own test",
+}
+
+WRONG_BITS = {("L431", "AHB1RSTR"): "CRCRST is bit 12, as in the enable register and in the CMSIS header"}
+
+
+def load(name: str) -> Any:
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"{name} is not beside the repository")
+    return json.loads(path.read_text())
+
+
+def published(board: str) -> Iterator[tuple[str, int, dict[str, list[Any]]]]:
+    svd = load("stm32-registers.json")["svd"]
+    device = next(value for key, value in svd["devices"].items() if BOARDS[board] in key)
+    for name, (base, key) in device["periph"].items():
+        yield name, int(base, 16), svd["pool"][key]
+
+
+def enable_everything(chip: Chip) -> dict[int, int]:
+    """Let every peripheral have its clock; return the RCC registers as they were."""
+    clocks = family_of(chip.board.chip).clocks
+    before = {}
+    for name, word in clocks.registers.items():
+        before[clocks.base + word.offset] = chip[clocks.base + word.offset]
+        if "ENR" in name:
+            chip[clocks.base + word.offset] = word.mask
+    return before
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_bases_offsets_and_reset_values(board: str) -> None:
+    chip = Chip(board)
+    before = enable_everything(chip)
+    count = 0
+    for peripheral, base, registers in published(board):
+        for register, facts in registers.items():
+            address = base + int(facts[0], 16)
+            excuse = EXCUSED.get(("*", register)) or EXCUSED.get((BOARDS[board], register))
+            if excuse and not (register == "CR" and peripheral != "PWR"):
+                continue
+            value = before.get(address, chip[address] if address not in before else 0)
+            care = 0xFFFF_0000 ^ 0xFFFF_FFFF if peripheral == "RCC" and register == "CR" else 0xFFFF_FFFF
+            assert value & care == int(facts[2], 16) & care, f"{peripheral}_{register}"
+            count += 1
+    assert count > 50
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_writable_bits_of_the_clock_registers(board: str) -> None:
+    clocks = family_of(CHIPS[board]).clocks
+    for peripheral, base, registers in published(board):
+        if peripheral == "RCC":
+            assert base == clocks.base
+            for register, facts in registers.items():
+                fields = facts[4].values()
+                bits = sum(((1 << f[1]) - 1) << f[0] for f in fields if len(f) < 3 or f[2] != "r")
+                if (BOARDS[board], register) in WRONG_BITS:
+                    continue
+                if "ENR" in register or "RSTR" in register:
+                    assert clocks.registers[register].mask == bits, register
+                    assert clocks.registers[register].offset == int(facts[0], 16)
+
+
+def records() -> dict[str, Any]:
+    return {name.lower(): record for record in load("stm32-chips.json")["chips"] for name in record["names"]}
+
+
+@pytest.mark.parametrize("board", FAMILY_CHIPS)
+def test_memories_and_identities(board: str) -> None:
+    chip, record = CHIPS[board], records()[board]
+    assert chip.dev_id == int(record["dev_id"], 16)
+    family = family_of(chip)
+    assert family.system.flash_size_register == int(record["sys"]["flashsize"], 16)
+    assert family.system.unique_id == int(record["sys"]["uid"], 16)
+    assert family.debug.base == int(record["periph"]["dbgmcu"][0], 16)
+    assert family.clocks.base == int(record["periph"]["rcc"][0], 16)
+    memory = record["mem"][-1]
+    banks: dict[str, list[tuple[int, int, int]]] = {}
+    for region, start, size, erase, _, erased in memory["flash"]:
+        if region.startswith("BANK"):
+            banks.setdefault(region[:6], []).append((int(start, 16), size, erase))
+            assert erased == (0 if chip.family in ("l051", "l152") else 0xFF)
+    assert len(banks) == len(chip.banks)
+    for bank, regions in zip(chip.banks, banks.values(), strict=True):
+        assert bank.base == regions[0][0]
+        assert bank.size == sum(size for _, size, _ in regions)
+        sectors = [erase for _, size, erase in regions for _ in range(size // erase)]
+        assert list(bank.sectors or [bank.page] * (bank.size // bank.page)) == sectors
+    rams = {(int(row[1], 16), row[2], "noexec" not in row) for row in memory["ram"]}
+    here = {(at, ram.size, ram.executable) for ram in chip.rams for at in (ram.base, *ram.aliases)}
+    assert here == rams
+
+
+@pytest.mark.parametrize("board", FAMILY_CHIPS)
+def test_the_signature_reads_the_size(board: str) -> None:
+    chip = Chip(board)
+    system = family_of(chip.board.chip).system
+    assert chip.board.machine.ap_read(system.flash_size_register, 2) == chip.board.chip.flash_size // 1024
+    assert chip.board.machine.ap_read(system.unique_id, 1) == chip.board.chip.unique_id[0]
