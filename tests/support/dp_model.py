@@ -59,7 +59,7 @@ class ModelWire:
     """A Wire whose target is the model. ``waits`` and ``damaged`` are chances, counted over all requests."""
 
     def __init__(
-        self, kind: type[Jtag] | type[Swd], bus: Bus, waits: Collection[int], damaged: Collection[int]
+        self, kind: type[Jtag | Swd], bus: Bus, waits: Collection[int], damaged: Collection[int]
     ) -> None:
         self._real = kind(None)  # type: ignore[arg-type]  # it only lays out journals
         self.name = self._real.name
