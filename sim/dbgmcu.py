@@ -9,6 +9,7 @@ from .bus import Peripheral, Unmodelled
 __all__ = ["Dbgmcu"]
 
 CR_MASK = 0x003F_FFE7
+TRACE_IOEN, TRACE_MODE = 1 << 5, 3 << 6
 DBG_IWDG_STOP, DBG_WWDG_STOP = 1 << 8, 1 << 9
 
 
@@ -43,6 +44,11 @@ class Dbgmcu(Peripheral):
             raise Unmodelled(f"DBGMCU: write of 0x{value:X} ({width} bytes) at offset 0x{offset:X}")
         self.control = value & CR_MASK
         self.on_change()
+
+    @property
+    def gives_trace_pin(self) -> bool:
+        """TRACE_IOEN with the asynchronous TRACE_MODE: PB3 is the trace output."""
+        return self.control & (TRACE_IOEN | TRACE_MODE) == TRACE_IOEN
 
     @property
     def stops_iwdg(self) -> bool:

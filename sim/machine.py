@@ -8,8 +8,9 @@ from .bus import Bus, BusFault, Memory, Peripheral
 from .clock import VirtualClock
 from .core import Core
 from .debug import Debug
-from .romtable import core_ids, etm, itm, rom_table, tpiu
+from .romtable import core_ids, etm, rom_table
 from .scs import Scs
+from .swo import Itm, SerialWire, Tpiu
 
 __all__ = ["RESET_PULSE_PS", "Machine"]
 
@@ -43,6 +44,7 @@ class Machine:
         self.scs = Scs(self.core, model)
         self.scs.scb.on_reset_request = lambda: self._soon(self.system_reset)
         self.scs.scb.on_core_reset = lambda: self._soon(self._core_reset)
+        self.swo = SerialWire(clock, lambda: self.core.clockwork.hz)
         for component in self._debug_components(model, rom_table_part):
             self.bus.add_peripheral(component)
         self.bus.on_patch = self._content_changed
@@ -59,9 +61,9 @@ class Machine:
         self.scs.ids, debug.fpb.ids, debug.dwt.ids = ids.scs, ids.fpb, ids.dwt
         found: list[Peripheral] = [self.scs, debug.fpb, debug.dwt, rom_table(part, ids)]
         if ids.itm:
-            found.append(itm(ids.itm, lambda: debug.tracing))
+            found.append(Itm(ids.itm, lambda: debug.tracing, self.swo))
         if ids.tpiu:
-            found.append(tpiu(ids.tpiu))
+            found.append(Tpiu(ids.tpiu, self.swo))
         if ids.etm:
             found.append(etm(ids.etm))
         return found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .bus import BusFault, Peripheral
 
-__all__ = ["Component", "CoreIds", "core_ids", "etm", "identification", "itm", "rom_table", "tpiu"]
+__all__ = ["Component", "CoreIds", "core_ids", "etm", "identification", "rom_table"]
 
 _MEMORY = 0xB105_100D
 _GENERIC = 0xB105_E00D
@@ -67,6 +67,14 @@ _CORES = {
         etm={},
     ),
 }
+_CORES["cortex-m7"] = replace(
+    _CORES["cortex-m4"],
+    scs=identification(0x04_000B_B00C, _GENERIC),
+    fpb=identification(0x04_000B_B00E, _GENERIC),
+    tpiu=_typed(0x04_000B_B9A9, 0xCA1, _TPIU_TYPE),
+    etm=_typed(0x04_001B_B975, 0, _ETM_TYPE),
+)
+_CORES["cortex-m0+"] = replace(_CORES["cortex-m0"])
 """As read from silicon of the families that use them."""
 
 
@@ -109,8 +117,12 @@ class Component(Peripheral):
             return 0
         return self._constants.get(offset, self._stored.get(offset, 0))
 
+    def word(self, offset: int) -> int:
+        """Return what a register keeps."""
+        return self._stored[offset]
+
     def write(self, offset: int, value: int, width: int) -> None:
-        """Keep the words that can be written; the trace they would configure goes nowhere."""
+        """Keep the words that can be written."""
         del width
         if offset in self._stored and self._alive():
             self._stored[offset] = value
@@ -125,17 +137,6 @@ def rom_table(part: int, ids: CoreIds) -> Component:
     constants = {4 * n: offset | (3 if there else 2) for n, (offset, there) in enumerate(places)}
     identity = identification(0x00_000A_0000 | part, _MEMORY)
     return Component("ROM table", 0xE00F_F000, constants | {0x18: 0, 0xFCC: 1} | identity)
-
-
-def itm(ids: dict[int, int], alive: Callable[[], bool]) -> Component:
-    """Instrumentation Trace Macrocell: settings are kept, stimulus goes nowhere and the FIFO is always ready."""
-    ready = {4 * n: 1 for n in range(32)}
-    return Component("ITM", 0xE000_0000, ready | ids, (0xE00, 0xE40, 0xE80), alive)
-
-
-def tpiu(ids: dict[int, int]) -> Component:
-    """Trace Port Interface Unit: settings are kept."""
-    return Component("TPIU", 0xE004_0000, {0x000: 0xB} | ids, (0x004, 0x010, 0x0F0, 0x304))
 
 
 def etm(ids: dict[int, int]) -> Component:

@@ -51,6 +51,7 @@ class Soc:
         host = FpecHost(clock, bus, lambda: self.rcc.hsi_on, debug_active, machine.set_irq)
         self.fpec = Fpec(chip, host)
         self.dbgmcu = Dbgmcu(chip.idcode)
+        machine.swo.pin_on = lambda: self.dbgmcu.gives_trace_pin
         self.iwdg = Iwdg(clock, lambda: self._watchdog_reset(ResetCause.IWDG))
         self.wwdg = Wwdg(
             clock,

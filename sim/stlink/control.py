@@ -146,24 +146,30 @@ def board_identifiers(state: ProbeState, _command: bytes) -> bytes:
     return state.put((bytes([Status.OK, 0]) + state.identity.board).ljust(128, b"\0"))
 
 
-# --- trace: the receiver exists, nothing feeds it yet
+# --- trace
 
 
 def trace_start(state: ProbeState, command: bytes) -> bytes:
     """START_TRACE_RX with buffer size and baud rate."""
     baud = int.from_bytes(command[4:8], "little")
     limit = 24_000_000 if state.identity.hardware >= 3 else 2_250_000
-    return state.word(Status.OK if 0 < baud <= limit else Status.BAD_FREQUENCY)
+    if not 0 < baud <= limit:
+        return state.word(Status.BAD_FREQUENCY)
+    state.trace.start(baud)
+    return state.word(Status.OK)
 
 
 def trace_stop(state: ProbeState, _command: bytes) -> bytes:
     """STOP_TRACE_RX."""
+    state.trace.stop()
     return state.word(Status.OK)
 
 
 def trace_count(state: ProbeState, _command: bytes) -> bytes:
-    """GET_TRACE_NB: bytes that can be read from the trace endpoint."""
-    return state.put(bytes(2))
+    """GET_TRACE_NB: bytes that can be read from the trace endpoint from now on."""
+    if state.wire.machine.powered:
+        state.wire.machine.run_until_now()
+    return state.put(state.trace.hand_over().to_bytes(2, "little"))
 
 
 # --- core registers

@@ -22,6 +22,7 @@ class StLink(UsbDevice):
         identity = state.identity
         super().__init__(identity.descriptor(), state.wire.machine.clock, identity.timing.usb)
         self.state = state
+        state.trace.send = lambda data: self.send(state.identity.trace, data)
         self._top = top_commands(state)
         self._debug = debug_commands(state)
         self._phase: DataPhase | None = None

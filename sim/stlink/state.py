@@ -12,6 +12,7 @@ from ..knobs import FaultKnobs
 from ..selector import nearest
 from ..wire import TargetWire, WireError, WireProblem
 from .identity import Identity
+from .swv import TraceReceiver
 
 __all__ = ["Mode", "ProbeState", "Quirks", "Status"]
 
@@ -108,6 +109,8 @@ class ProbeState:
         self.faults = faults
         self.quirks = quirks
         self.buffer = bytearray(0x2000)
+        self.trace = TraceReceiver()
+        wire.machine.swo.listener = self.hear
         self.mode = Mode.DFU
         self.khz = {"swd": 1800, "jtag": 1125} if identity.hardware < 3 else {"swd": 3300, "jtag": 1777}
         self.reset()
@@ -124,10 +127,16 @@ class ProbeState:
         self.last_dp_read = 0
         self.posted_read = 0
         self.misc_reply = b""
+        self.trace.stop()
 
     def has(self, v2: int, v3: int = 0) -> bool:
         """Report whether the firmware has what came with J ``v2`` (V2) or J ``v3`` (V3)."""
         return self.identity.level >= (v3 if self.identity.hardware >= 3 else v2)
+
+    def hear(self, baud: float, data: bytes) -> None:
+        """Bytes on the SWO pin; over JTAG it is TDO."""
+        if not self.jtag:
+            self.trace.hear(baud, data)
 
     def spend(self, ps: int) -> None:
         """Let the wire take its time; slow clocks take longer than the measured speeds, which are the default's."""
