@@ -41,6 +41,7 @@ SHORTEST: Final = 16
 PAUSES: Final = (0.0, *(0.001 * 2**n for n in range(8)))
 """Seconds between looks at an access that waits; 0.255 in all."""
 POWER_UP_PAUSES: Final = (0.0, 0.001, 0.01, 0.1, 0.2)
+CLEARINGS: Final = 3
 WRITE_ERRORS: Final = 8
 """Parity errors in written data that one batch may have."""
 
@@ -178,8 +179,13 @@ class Engine:
 
     def clear(self, flags: int) -> int:
         """Clear sticky flags; those that are set afterwards."""
-        self._send(self._clearing(flags))
-        return self._flags() & STICKY
+        left = flags
+        for _ in range(CLEARINGS):
+            self._send(self._clearing(flags))
+            left = self._flags() & STICKY
+            if not left & flags:
+                break
+        return left
 
     def drain(self, patience: Patience, position: int) -> int | None:
         """Wait for the access that is under way; the result of the last read.
@@ -309,7 +315,7 @@ class _Run:
             engine.check(outcomes[-1])
             flags = outcomes[-1].data or 0
             if flags & WDATAERR and not flags & STICKYERR:
-                return self._written_damaged(entries, line)
+                return self._written_damaged(entries, line, end)
             if not flags & STICKY:
                 raise LinkError("Accessing the target's debug port", "it answered FAULT without a reason", _DAMAGED)
         if position == self._waited_at:
@@ -340,15 +346,17 @@ class _Run:
                     return outcome.data
         return last
 
-    def _written_damaged(self, entries: list[Entry], line: int) -> int:
+    def _written_damaged(self, entries: list[Entry], line: int, end: int) -> int:
         """The debug port saw wrong parity in the write before the first FAULT, and did not carry it out."""
         self._write_errors += 1
-        culprit = entries[line - 1] if line else None
+        # Only CTRL/STAT is read on behind a damaged write.
+        behind = (entry for entry in reversed(entries[:line]) if entry.transaction != _read(CTRL_STAT))
+        culprit = next(behind, None)
         if culprit is None or culprit.transaction.read or self._write_errors > WRITE_ERRORS:
             raise LinkError("Writing to the target's debug port", "what arrives there has wrong parity", _DAMAGED)
         self._engine.clear(WDATAERR | STICKYORUN)
         if culprit.origin is None:
-            return next(entry.origin for entry in entries[line:] if entry.origin is not None)
+            return next((entry.origin for entry in entries if entry.origin is not None), end)
         return culprit.origin
 
     def _fault(self, entries: list[Entry], line: int) -> DapFaultError:
