@@ -200,6 +200,27 @@ def test_semihosting(simulate: Simulate, build: Build, mode: str) -> None:
     assert int(counted[1], 16) > 0
 
 
+@MODES
+def test_trace_over_swo(simulate: Simulate, build: Build, mode: str) -> None:
+    firmware = build("itm")
+    bench = simulate(f"sim:stm32f103c8,firmware={firmware.elf}")
+    openocd(
+        bench,
+        mode,
+        "reset halt",
+        "stm32f1x.tpiu configure -protocol uart -traceclk 8000000 -pin-freq 2000000 -output swo.bin -formatter 0",
+        "stm32f1x.tpiu enable",
+        "itm ports on",
+        "resume",
+        "sleep 500",
+        "halt",
+        name="tpiu, itm",
+    )
+    packets = (bench.folder / "swo.bin").read_bytes()
+    assert b"\x01t\x01i\x01c\x01k\x01\n" * 3 in packets
+    assert set(packets) == set(b"tick\n\x01")
+
+
 def test_rom_table(simulate: Simulate, blink: Firmware) -> None:
     bench = simulate(f"sim:stm32f103c8,firmware={blink.elf}")
     text = openocd(bench, "dapdirect", "dap info", "stm32f1x.dap apid 0", name="dap info")

@@ -2,6 +2,7 @@
 
 import random
 import re
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -98,6 +99,16 @@ def test_util_serves_gdb(simulate: Simulate, blink: Firmware) -> None:
     assert "SIGTRAP" in told.split("watchpoint 2: total")[1], "st-util does not say that it was the watchpoint"
     assert "$1 = 1\n" in told
     assert re.search(r"0x8000000 <vectors>:\s+0x20005000\s+0x08000", told)
+
+
+def test_trace(simulate: Simulate, build: Build) -> None:
+    firmware = build("itm")
+    bench = simulate(f"sim:stm32f103c8,firmware={firmware.elf}")
+    with bench.starting([need("st-trace"), "--clock=8m"], name="st-trace: three lines") as trace:
+        for _ in range(3):
+            wait_for(trace, r"^tick$")
+        trace.send_signal(signal.SIGINT)
+        trace.wait(timeout=30)
 
 
 # --- the second report: the loader and what firmware leaves behind
