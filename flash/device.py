@@ -99,18 +99,23 @@ def bank_of(bank: int, start: int, *sectors: tuple[int, int]) -> Iterator[Region
 
 
 def memory_map(
-    flash: Sequence[Region], ram: Sequence[tuple[str, int, int]], rom: Sequence[tuple[str, int, int]], *, bit_band: bool
+    flash: Sequence[Region],
+    ram: Sequence[tuple[str, int, int]],
+    rom: Sequence[tuple[str, int, int]],
+    *,
+    bit_band: bool,
+    boot_alias: bool = True,
 ) -> tuple[Region, ...]:
     """All that GDB may touch: what every STM32 has, with these (name, start, size) of its own.
 
-    The first RAM is the one at 0x20000000.
+    The first RAM is the one at 0x20000000. ``boot_alias``: the flash is seen at address 0, too.
     """
     size = sum(region.size for region in flash)
     alias = [Region("ram", "SRAM bit-band", 0x2200_0000, ram[0][2] * 32)] if bit_band else []
     return tuple(
         sorted(
             [
-                Region("rom", "boot alias", 0x0000_0000, size),
+                *([Region("rom", "boot alias", 0x0000_0000, size)] if boot_alias else []),
                 *flash,
                 *(Region("ram", name, start, length) for name, start, length in ram),
                 *(Region("rom", name, start, length) for name, start, length in rom),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -21,8 +21,10 @@ from ..arm.core import CortexM
 from ..arm.memory import Memory
 from ..arm.registers_core import SNAPSHOT, XPSR, Regsel
 from ..arm.registers_debug import DBGKEY, DHCSR
+from ..arm.registers_system import CCR
 from ..probes.access import Batch
 from ..probes.errors import HaltpointError, ProbeError
+from .caches import empty_caches
 from .chips import Chip
 from .controller import FlashAccess, explain_status
 from .diagnosis import ATTEMPT, compare_upload, explain_stop, look
@@ -59,6 +61,7 @@ class Visit:
     access: FlashAccess
     registers: dict[int, int]
     was_reset: bool = False
+    saved: dict[str, int] = field(default_factory=dict)
 
 
 class LoaderEngine:
@@ -97,7 +100,8 @@ class LoaderEngine:
 
     async def _visit(self, visit: Visit, plan: Plan) -> None:
         visit.registers = await self._read_registers()
-        self._require_halted(visit, (await visit.sanitizer.save()).get("DHCSR"))
+        visit.saved = await visit.sanitizer.save()
+        self._require_halted(visit, visit.saved.get("DHCSR"))
         await visit.sanitizer.change()
         await visit.access.open()
         pieces = cut(plan, self._chip.family, self.layout.payload)
@@ -239,6 +243,7 @@ class LoaderEngine:
         parts: list[Callable[[], Awaitable[object]]] = [
             visit.access.close,
             lambda: self._restore_registers(visit.registers),
+            lambda: self._empty_caches(visit),
             visit.sanitizer.restore,
         ]
         if visit.was_reset:
@@ -246,6 +251,11 @@ class LoaderEngine:
         errors = [error for part in parts if (error := await _attempt_twice(part))]
         if errors:
             raise errors[0]
+
+    async def _empty_caches(self, visit: Visit) -> None:
+        """Those of a Cortex-M7 are off while the loader works, but not empty; they go on again with CCR."""
+        if CCR.__name__ in visit.saved:
+            await empty_caches(self._memory, data=CCR(visit.saved[CCR.__name__]).DC)
 
     async def _restore_registers(self, saved: dict[int, int]) -> None:
         now = await self._read_registers()

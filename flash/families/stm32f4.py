@@ -16,7 +16,16 @@ from ..memory_map import Sector
 from ..steps import Step
 from .paged import rdp_level
 
-__all__ = ["FLASH_SIZE", "FLASH_START", "STM32F2", "STM32F4", "STM32F4_TWO_BANKS", "FlashOPTCR"]
+__all__ = [
+    "CLOCK_AND_MASTERS",
+    "DEBUG_SETUP",
+    "FLASH_SIZE",
+    "FLASH_START",
+    "STM32F2",
+    "STM32F4",
+    "STM32F4_TWO_BANKS",
+    "FlashOPTCR",
+]
 
 FLASH_START = 0x0800_0000
 BASE = 0x4002_3C00
@@ -145,15 +154,7 @@ DEBUG_SETUP = (
     ),
 )
 
-PREPARATIONS = (
-    *DEBUG_SETUP,
-    Step(
-        "FLASH_ACR",
-        "the caches would keep what is programmed over, and are emptied before they go on again (3.5.2)",
-        FlashACR.address,
-        clear=FlashACR.make(PRFTEN=1, ICEN=1, DCEN=1, ICRST=1, DCRST=1),
-        flush=FlashACR.make(ICRST=1, DCRST=1),
-    ),
+CLOCK_AND_MASTERS = (
     Step(
         "RCC_CR",
         "HSI is a clock that is always there",
@@ -181,6 +182,19 @@ PREPARATIONS = (
         RccAPB1ENR.address,
         clear=RccAPB1ENR.make(WWDGEN=1),
     ),
+)
+"""The same registers and bits on F7."""
+
+PREPARATIONS = (
+    *DEBUG_SETUP,
+    Step(
+        "FLASH_ACR",
+        "the caches would keep what is programmed over, and are emptied before they go on again (3.5.2)",
+        FlashACR.address,
+        clear=FlashACR.make(PRFTEN=1, ICEN=1, DCEN=1, ICRST=1, DCRST=1),
+        flush=FlashACR.make(ICRST=1, DCRST=1),
+    ),
+    *CLOCK_AND_MASTERS,
 )
 
 WORDS, HALF_WORDS = 2, 1
