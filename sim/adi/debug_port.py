@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntFlag
-
 from ..bus import Unmodelled
 from ..clock import Event
 from ..knobs import FaultKnobs
@@ -35,8 +33,8 @@ SW_CLOCKS = 10
 that a refused packet makes of them (F429); 8 idle clocks before the request are enough (OpenOCD relies on it)."""
 
 
-class CtrlStat(IntFlag):
-    """CTRL/STAT (IHI0031C B2.2.2)."""
+class CtrlStat:
+    """Bits of CTRL/STAT (IHI0031C B2.2.2), as plain numbers: they are touched at every access."""
 
     ORUNDETECT = 1 << 0
     STICKYORUN = 1 << 1
@@ -119,8 +117,8 @@ class DebugPort:
     def power_on(self) -> None:
         """Power-on reset; a system reset does not reach the debug port."""
         self.drop()
-        self.flags = CtrlStat(0)
-        self._acknowledged = CtrlStat(0)
+        self.flags = 0
+        self._acknowledged = 0
         self._acknowledge_at = 0
         self.select = 0
         self.ap_result = 0
@@ -144,12 +142,12 @@ class DebugPort:
         if self.detects_overruns:
             self.flags |= CtrlStat.STICKYORUN
 
-    def _power(self) -> CtrlStat:
+    def _power(self) -> int:
         """Return the acknowledges, which follow the requests after a few clocks."""
         if self.wire.count >= self._acknowledge_at:
-            self._acknowledged = CtrlStat((int(self.flags & _REQUESTS) << 1) & 0xFFFF_FFFF)
+            self._acknowledged = (self.flags & _REQUESTS) << 1
             self.target.connected = bool(self._acknowledged & CtrlStat.CDBGPWRUPACK) and self.target.answers
-            self.target.ctrl_stat = int(self.flags & _REQUESTS)
+            self.target.ctrl_stat = self.flags & _REQUESTS
         return self._acknowledged
 
     def read_ctrl_stat(self) -> int:
@@ -157,7 +155,7 @@ class DebugPort:
         value = self.flags | self._power()
         if self.jtag:
             value &= ~(CtrlStat.READOK | CtrlStat.WDATAERR)
-        return int(value)
+        return value
 
     def write_ctrl_stat(self, value: int) -> None:
         """Write CTRL/STAT. On JTAG the sticky flags clear where 1 is written; on SWD only ABORT clears them."""
@@ -165,10 +163,10 @@ class DebugPort:
             raise Unmodelled(f"DP CTRL/STAT: transaction counter and pushed transfers (0x{value:08X} was written)")
         self._power()
         if self.jtag:
-            self.flags &= ~(CtrlStat(value & 0xFF) & STICKY)
+            self.flags &= ~(value & STICKY)
         if (value ^ self.flags) & _REQUESTS:
             self._acknowledge_at = self.wire.count + POWER_LAG
-        self.flags = self.flags & ~_WRITABLE | CtrlStat(value & int(_WRITABLE))
+        self.flags = self.flags & ~_WRITABLE | value & _WRITABLE
 
     def write_abort(self, value: int, *, clears: bool) -> None:
         """Write ABORT; ``clears`` is False on a JTAG-DP of version 0, which has DAPABORT alone (IHI0031C B2.2.1)."""

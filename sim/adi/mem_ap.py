@@ -102,7 +102,8 @@ class MemAp:
         increment = self.csw >> 4 & 3
         times = 4 // width if increment == PACKED else 1
         word = self._lanes
-        self._require(self.tar & -width, width * times, writing=value is not None)
+        if times > 1:
+            self._require(self.tar & -width, width * times, writing=value is not None)
         for _ in range(times):
             word = self._lane(self.tar, width, value)
             if increment:

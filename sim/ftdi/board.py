@@ -18,7 +18,6 @@ from .wiring import NO_PIN, JtagWiring, ResetPins, SwdWiring, Wiring
 
 __all__ = ["FtdiOptions", "make_ftdi", "make_swj"]
 
-ROM_TABLE = 0xE00F_F003
 CHANNELS = "abcd"
 
 
@@ -39,7 +38,7 @@ def make_swj(chip: ChipModel, target: TargetWire, faults: FaultKnobs, wire: Wire
     """Return the debug port of a chip; ``wire`` counts its clocks."""
     ids = DpIds(chip.dpidr, chip.jtag_id, chip.boundary_scan_id)
     kind = M0_AP if chip.core in {"cortex-m0", "cortex-m0plus"} else M3_AP
-    ap = MemAp(target, kind, idr=chip.ap_idr, base=ROM_TABLE)
+    ap = MemAp(target, kind, idr=chip.ap_idr, base=chip.rom_table)
     return SwjDp(DebugPort(ids, ap, wire or WireClock(target.machine.clock), target, faults))
 
 
