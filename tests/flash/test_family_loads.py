@@ -25,6 +25,7 @@ class Own:
 
 L4 = Own({2048: 22.02e-3}, 81.69e-6)
 F4 = Own({16384: 0.25, 65536: 0.55, 131072: 1.0}, 16e-6)
+G0 = Own({2048: 22e-3}, 85e-6)
 
 OWN = {
     "stm32l431rc": L4,
@@ -32,6 +33,9 @@ OWN = {
     "stm32f405rg": F4,
     "stm32f407vg": F4,
     "stm32f429zi": F4,
+    "stm32g071rb": G0,
+    "stm32g0b1re": G0,
+    "stm32c031c6": G0,
 }
 WRP = {
     "stm32l431rc": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
@@ -39,6 +43,9 @@ WRP = {
     "stm32f405rg": ("wrp=2-3", 2 * 16 * KIB, "OPTCR reads 0x"),
     "stm32f407vg": ("wrp=2-3", 2 * 16 * KIB, "OPTCR reads 0x"),
     "stm32f429zi": ("wrp=2-3", 2 * 16 * KIB, "OPTCR reads 0x"),
+    "stm32g071rb": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
+    "stm32g0b1re": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
+    "stm32c031c6": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
 }
 boards = pytest.mark.parametrize("chip", OWN)
 
@@ -46,15 +53,16 @@ boards = pytest.mark.parametrize("chip", OWN)
 @boards
 @pytest.mark.parametrize("probe", ["stlink-v2-1", "stlink-v3"])
 def test_first_load_of_64_kib_takes_the_flashs_own_time(chip: str, probe: str) -> None:
+    """Or of the whole chip. A Cortex-M0 or M0+ takes four times as many transfers: blocks end at 1 KiB there."""
+
     async def body(bench: Bench) -> None:
-        length = 64 * KIB
+        length = min(64 * KIB, bench.chip.part.flash_kib * KIB)
         seconds, transfers = await timed(bench, FLASH, noise(length))
         ratio = seconds / own_seconds(bench.chip, FLASH, length, OWN[chip].erase, OWN[chip].program)
-        print(
-            f"{bench.chip.name} over {probe}: 64 KiB in {seconds:.3f} s, {ratio:.3f} of its own, {transfers} transfers"
-        )
-        assert ratio <= 1.15
-        assert transfers <= 200
+        kib = length // KIB
+        print(f"{chip} over {probe}: {kib} KiB in {seconds:.3f} s, {ratio:.3f} of its own, {transfers} transfers")
+        assert ratio <= (1.15 if length == 64 * KIB else 1.2)
+        assert transfers <= (200 if bench.core.info.main_extension else 400)
 
     on_board(f"sim:{chip},probe={probe}", body)
 
