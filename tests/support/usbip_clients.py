@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -239,10 +240,11 @@ def simulating(
     try:
         assert process.stdout is not None
         greeting = ""
-        while not (match := READY.search(greeting)):
-            line = process.stdout.readline()
-            assert line, f"the server ended: {greeting}{errors.read_text()}"
-            greeting += line
+        with ended_after(process, PATIENCE):
+            while not (match := READY.search(greeting)):
+                line = process.stdout.readline()
+                assert line, f"the server ended: {greeting}{errors.read_text()}"
+                greeting += line
         yield Bench(process, int(match[1]), shim, folder, trace_file)
         assert not process.poll(), f"the server died: {errors.read_text()}"
     finally:
@@ -263,14 +265,23 @@ def wait_for(process: subprocess.Popen[str], pattern: str, patience: float = PAT
     """Read a program's output until a line matches; what it wrote so far is in the failure otherwise."""
     assert process.stdout is not None
     seen = ""
-    deadline = time.perf_counter() + patience
-    while time.perf_counter() < deadline:
-        line = process.stdout.readline()
-        seen += line
-        if match := re.search(pattern, line):
-            return match
-        assert line, f"it ended without {pattern!r}:\n{seen}"
-    raise AssertionError(f"no {pattern!r} within {patience:.0f} s:\n{seen}")
+    with ended_after(process, patience):
+        while line := process.stdout.readline():
+            seen += line
+            if match := re.search(pattern, line):
+                return match
+    raise AssertionError(f"it ended, or was ended after {patience:.0f} s, without {pattern!r}:\n{seen}")
+
+
+@contextmanager
+def ended_after(process: subprocess.Popen[str], patience: float) -> Iterator[None]:
+    """Kill a program that keeps the block waiting for longer than ``patience`` seconds: its output ends then."""
+    timer = threading.Timer(patience, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def gdb(port: int, commands: Sequence[str], elf: Path | None = None, *, extended: bool = True) -> Outcome:
