@@ -80,6 +80,11 @@ class ChipModel:
         return end - SRAM
 
     @property
+    def rom_table(self) -> int:
+        """BASE of the access port: where the first ROM table is, with the bits for "32 bits wide, present"."""
+        return {"cortex-m0+": 0xF000_0003, "cortex-m7": 0xE00F_D003}.get(self.core, 0xE00F_F003)
+
+    @property
     def flash_base(self) -> int:
         """First address of the flash array."""
         return self.banks[0].base

@@ -14,6 +14,7 @@ from .faults import CFSR, HFSR, MAGIC_LOCKUP, Faults
 from .fpu import MODELS_WITH_FPU, Fpu
 from .mpu import Mpu
 from .port import CorePort, Store
+from .profiles import PROFILES
 from .timebase import Timebase
 from .unicorn_engine import UnicornEngine
 from .watch import CodeSites
@@ -31,6 +32,7 @@ class Core(Timebase):
     def __init__(self, clock: VirtualClock, bus: Bus, model: str, hz: int, *, irqs: int, priority_bits: int) -> None:
         super().__init__(clock, hz)
         self.bus = bus
+        self.profile = PROFILES[model]
         self.in_reset = True
         self.sleeping = False
         self.locked_up = False

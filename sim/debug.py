@@ -88,6 +88,7 @@ class Debug:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._demcr_bits = _DEMCR_BITS if core.profile.mainline else 0x0100_0401
         self.fpb = Fpb(core)
         self.dwt = Dwt(core)
         self.halted = False
@@ -211,7 +212,9 @@ class Debug:
     def read_dhcsr(self) -> int:
         """Read DHCSR; the two sticky bits clear by it (S_RESET_ST comes back while reset lasts)."""
         core = self.core
-        value = self.control | DHCSR.S_REGRDY
+        value = self.control
+        if core.profile.mainline or self.halted:  # a Cortex-M0 shows it while halted only (seen on silicon)
+            value |= DHCSR.S_REGRDY
         if self.halted:
             value |= DHCSR.S_HALT
         if core.sleeping and not self.halted:
@@ -277,15 +280,15 @@ class Debug:
         """Write DEMCR."""
         count = self.dwt.cyccnt
         was_tracing = self.tracing
-        self.demcr = DEMCR(value & _DEMCR_BITS)
+        self.demcr = DEMCR(value & self._demcr_bits)
         if self.tracing != was_tracing:
             self.dwt.trace_enable_changed(count)
         exceptions = self.core.exceptions
-        if value & DEMCR.MON_EN:
+        if self.demcr & DEMCR.MON_EN:
             exceptions.enabled |= 1 << Number.DEBUGMON
         else:
             exceptions.enabled &= ~(1 << Number.DEBUGMON)
-        if value & DEMCR.MON_PEND:
+        if value & self._demcr_bits & DEMCR.MON_PEND:
             self.core.pend(Number.DEBUGMON)
         else:
             exceptions.unpend(Number.DEBUGMON)

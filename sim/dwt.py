@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Dwt"]
 
-_COMPARATORS = 4
 _CYCCNTENA = 1 << 0
 _CTRL_BITS = 0x0FFF_FFFF & 0x007F_1FFF
 _MATCHED = 1 << 24
@@ -25,7 +24,7 @@ _PCSR = 0x1C
 
 
 class Dwt(Peripheral):
-    """Four comparators, CYCCNT and PCSR. Without DEMCR.TRCENA it reads 0 and ignores writes (seen on an F103)."""
+    """Comparators, CYCCNT (not in ARMv6-M) and PCSR. Without DEMCR.TRCENA it reads 0 and ignores writes (seen on an F103)."""
 
     name = "DWT"
     base = 0xE000_1000
@@ -33,6 +32,8 @@ class Dwt(Peripheral):
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.count = core.profile.watchpoints
+        self.counts_cycles = core.profile.mainline
         self.ids = core_ids("cortex-m3").dwt
         self._traps: list[Callable[[bool], None]] = []
         self._pool: dict[tuple[bool, int, int, int], Callable[[bool], None]] = {}
@@ -44,9 +45,9 @@ class Dwt(Peripheral):
         self._count = 0
         self._since: int | None = None
         self.counters = [0] * 5
-        self.comp = [0] * _COMPARATORS
-        self.mask = [0] * _COMPARATORS
-        self.function = [0] * _COMPARATORS
+        self.comp = [0] * self.count
+        self.mask = [0] * self.count
+        self.function = [0] * self.count
         self._arm()
 
     def reset(self) -> None:
@@ -75,7 +76,7 @@ class Dwt(Peripheral):
         if not self.core.debug.tracing:
             return 0
         if offset == 0:
-            return _COMPARATORS << 28 | self.control
+            return self.count << 28 | self.control
         if offset == 4:
             return self.cyccnt
         if 8 <= offset < _PCSR:
@@ -86,7 +87,7 @@ class Dwt(Peripheral):
 
     def _read_comparator(self, offset: int) -> int:
         index, register = divmod(offset - 0x20, 0x10)
-        if not 0 <= index < _COMPARATORS:
+        if not 0 <= index < self.count:
             return self.ids.get(offset, 0)
         if register == 0:
             return self.comp[index]
@@ -107,7 +108,7 @@ class Dwt(Peripheral):
         """Control, counters and comparators."""
         if width != 4 or offset & 3:
             raise BusFault(self.base + offset, "the DWT takes word accesses only")
-        if not self.core.debug.tracing:
+        if not self.core.debug.tracing or (offset < 0x20 and not self.counts_cycles):
             return
         if offset == 0:
             count = self.cyccnt
@@ -122,12 +123,12 @@ class Dwt(Peripheral):
 
     def _write_comparator(self, offset: int, value: int) -> None:
         index, register = divmod(offset - 0x20, 0x10)
-        if not 0 <= index < _COMPARATORS:
+        if not 0 <= index < self.count:
             return
         if register == 0:
             self.comp[index] = value
         elif register == 4:
-            self.mask[index] = value & 0xF
+            self.mask[index] = value & (0xF if self.counts_cycles else 0x1F)
         elif register == 8:
             if value & 0xF not in {0, _PC_MATCH, _READ, _WRITE, _READ_WRITE} or value & 0x180:
                 raise Unmodelled(

@@ -1,4 +1,4 @@
-"""Flash Patch and Breakpoint unit, version 1 (DDI0403E C1.11)."""
+"""Flash Patch and Breakpoint unit (DDI0403E C1.11; version 2 as in DDI0489 and DDI0553)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Fpb"]
 
-_CODE = 6
-_LITERAL = 2
 _KEY = 1 << 1
 _COMP_BITS = 0xDFFF_FFFD
 
 
 class Fpb(Peripheral):
-    """Six code and two literal comparators. Breakpoints are modelled; remapping is refused loudly."""
+    """Code and literal comparators. Breakpoints are modelled; remapping is refused loudly.
+
+    ARMv6-M calls the unit BPU: comparators for breakpoints alone. Version 2 compares whole addresses, anywhere.
+    """
 
     name = "FPB"
     base = 0xE000_2000
@@ -28,10 +29,12 @@ class Fpb(Peripheral):
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.code, self.literal = core.profile.breakpoints, core.profile.literals
+        self.whole = core.profile.patch_version == 2
         self.ids = core_ids("cortex-m3").fpb
         self.enabled = False
         self.remap = 0x2000_0000
-        self.comparators = [0] * (_CODE + _LITERAL)
+        self.comparators = [0] * (self.code + self.literal)
         self._addresses: set[int] = set()
         self.hidden: set[int] = set()
         self._watches: dict[int, Callable[[], None]] = {}
@@ -40,7 +43,7 @@ class Fpb(Peripheral):
         """Power-on reset: unit off, comparators off."""
         self.enabled = False
         self.remap = 0x2000_0000
-        self.comparators = [0] * (_CODE + _LITERAL)
+        self.comparators = [0] * (self.code + self.literal)
         self._arm()
 
     def reset(self) -> None:
@@ -68,9 +71,9 @@ class Fpb(Peripheral):
         if width != 4 or offset & 3:
             raise BusFault(self.base + offset, "the FPB takes word accesses only")
         if offset == 0:
-            return _LITERAL << 8 | _CODE << 4 | self.enabled
+            return (self.whole << 28) | self.literal << 8 | self.code << 4 | self.enabled
         if offset == 4:
-            return self.remap
+            return self.remap if self.literal else 0
         index = (offset - 8) // 4
         return self.comparators[index] if 0 <= index < len(self.comparators) else self.ids.get(offset, 0)
 
@@ -85,7 +88,7 @@ class Fpb(Peripheral):
         elif offset == 4:
             self.remap = value & 0x1FFF_FFE0 | 0x2000_0000
         elif 0 <= index < len(self.comparators):
-            self.comparators[index] = value & _COMP_BITS
+            self.comparators[index] = value & (0xFFFF_FFFF if self.whole else _COMP_BITS)
         else:
             return
         self._arm()
@@ -105,8 +108,12 @@ class Fpb(Peripheral):
             self._watches[address] = self.core.engine.watch_code(address, self._on_match)
 
     def _breakpoints(self, index: int, word: int) -> set[int]:
+        if self.whole:
+            return {word & ~1}
         replace = word >> 30
-        if replace == 0 or index >= _CODE:
+        if not self.literal and replace == 0:
+            return set()
+        if replace == 0 or index >= self.code:
             raise Unmodelled(
                 f"FPB: FP_COMP{index} = 0x{word:08X} asks for a remap; the simulator only models breakpoints"
             )

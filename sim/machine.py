@@ -8,7 +8,7 @@ from .bus import Bus, BusFault, Memory, Peripheral
 from .clock import VirtualClock
 from .core import Core
 from .debug import Debug
-from .romtable import core_ids, etm, rom_table
+from .romtable import core_ids, etm, rom_tables
 from .scs import Scs
 from .swo import Itm, SerialWire, Tpiu
 
@@ -59,7 +59,7 @@ class Machine:
         ids = core_ids(model)
         debug = self.core.debug
         self.scs.ids, debug.fpb.ids, debug.dwt.ids = ids.scs, ids.fpb, ids.dwt
-        found: list[Peripheral] = [self.scs, debug.fpb, debug.dwt, rom_table(part, ids)]
+        found: list[Peripheral] = [self.scs, debug.fpb, debug.dwt, *rom_tables(model, part)]
         if ids.itm:
             found.append(Itm(ids.itm, lambda: debug.tracing, self.swo))
         if ids.tpiu:

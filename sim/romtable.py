@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from .bus import BusFault, Peripheral
 
-__all__ = ["Component", "CoreIds", "core_ids", "etm", "identification", "rom_table"]
+__all__ = ["Component", "CoreIds", "core_ids", "etm", "identification", "rom_tables"]
 
 _MEMORY = 0xB105_100D
 _GENERIC = 0xB105_E00D
@@ -128,15 +128,36 @@ class Component(Peripheral):
             self._stored[offset] = value
 
 
-def rom_table(part: int, ids: CoreIds) -> Component:
-    """ROM table at 0xE00FF000: SCS, DWT, FPB, ITM, TPIU, ETM; what the processor has not is marked absent."""
-    places = (
-        *((0xFFF0_F000, ids.scs), (0xFFF0_2000, ids.dwt), (0xFFF0_3000, ids.fpb)),
-        *((0xFFF0_1000, ids.itm), (0xFFF4_1000, ids.tpiu), (0xFFF4_2000, ids.etm)),
-    )
-    constants = {4 * n: offset | (3 if there else 2) for n, (offset, there) in enumerate(places)}
-    identity = identification(0x00_000A_0000 | part, _MEMORY)
-    return Component("ROM table", 0xE00F_F000, constants | {0x18: 0, 0xFCC: 1} | identity)
+def rom_tables(model: str, part: int) -> list[Component]:
+    """ROM tables from the one the access port points to: the chip's ``part`` in the first, Arm's in those behind it.
+
+    The last, at 0xE00FF000, lists SCS, DWT, FPB, ITM, TPIU, ETM; what the processor has not is marked absent.
+    """
+    ids = core_ids(model)
+    chip = 0x00_000A_0000 | part
+    places = [(0xFFF0_F000, ids.scs), (0xFFF0_2000, ids.dwt), (0xFFF0_3000, ids.fpb), (0xFFF0_1000, ids.itm)]
+    trace = [(0xFFF4_1000, ids.tpiu), (0xFFF4_2000, ids.etm)]
+    if model == "cortex-m0+":
+        return [
+            _table(0xF000_0000, chip, [0xF00F_F003, 0x0020_0002]),
+            _table(0xE00F_F000, 0x04_000B_B4C0, _entries(places[:3])),
+        ]
+    if model == "cortex-m7":
+        return [
+            _table(0xE00F_D000, chip, [0x0000_1003, 0xFFF4_3003]),
+            _table(0xE00F_E000, 0x04_000B_B4C8, [0x0000_1003, 0xFFF4_3003]),
+            _table(0xE00F_F000, 0x04_000B_B4C7, _entries(places)),
+        ]
+    return [_table(0xE00F_F000, chip, _entries(places + trace))]
+
+
+def _entries(places: list[tuple[int, dict[int, int]]]) -> list[int]:
+    return [offset | (3 if there else 2) for offset, there in places]
+
+
+def _table(base: int, part: int, entries: list[int]) -> Component:
+    constants = {4 * n: entry for n, entry in enumerate(entries)}
+    return Component("ROM table", base, constants | {0xFCC: 1} | identification(part, _MEMORY))
 
 
 def etm(ids: dict[int, int]) -> Component:

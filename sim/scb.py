@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .exceptions import Number
 from .faults import CFSR, HFSR
+from .profiles import PROFILES
 
 if TYPE_CHECKING:
     from .core import Core
@@ -25,22 +26,17 @@ _SHCSR_ACTIVE = ((0, 4), (1, 5), (3, 6), (7, 11), (8, 12), (10, 14), (11, 15))
 _SHCSR_PENDING = ((12, 6), (13, 4), (14, 5), (15, 11))
 _SHCSR_ENABLE = ((16, 4), (17, 5), (18, 6))
 
-CPUID = {
-    "cortex-m0": 0x410C_C200,
-    "cortex-m3": 0x411F_C231,
-    "cortex-m4": 0x410F_C241,
-    "cortex-m7": 0x411F_C271,
-    "cortex-m33": 0x410F_D213,
-}
-"""As read from silicon of the families that use them."""
+_ARMV6M = {0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x1C, 0x20, 0x24, 0x30}
+"""What of these registers ARMv6-M has (DDI0419C B3.2.2)."""
 
 
 class Scb:
     """Registers 0xE000ED00 to 0xE000ED8C."""
 
-    def __init__(self, core: Core, model: str) -> None:
+    def __init__(self, core: Core) -> None:
         self.core = core
-        self.cpuid = CPUID[model]
+        self.profile = core.profile
+        self.cpuid = self.profile.cpuid
         self.on_reset_request: Callable[[], None] = lambda: None
         self.on_core_reset: Callable[[], None] = lambda: None
         self.reset()
@@ -77,12 +73,16 @@ class Scb:
             0x34: self._write_mmfar,
             0x38: self._write_bfar,
         }
+        if not self.profile.mainline:
+            self._readers = {offset: call for offset, call in self._readers.items() if offset in _ARMV6M}
+            self._writers = {offset: call for offset, call in self._writers.items() if offset in _ARMV6M - {0x14}}
 
     def reset(self) -> None:
         """System reset. CCR.STKALIGN is 0 after reset in r1p1, 1 from r2p0 on (DDI0337, DDI0403E B3.2.8)."""
         self.prigroup = 0
         self.scr = 0
-        self._write_ccr(0 if self.cpuid == CPUID["cortex-m3"] else 0x200)
+        old_m3 = self.cpuid == PROFILES["cortex-m3"].cpuid
+        self._write_ccr(0 if old_m3 else 0x200 if self.profile.mainline else 0x208)
         self._write_scr(0)
 
     def read(self, offset: int) -> int:
@@ -91,7 +91,7 @@ class Scb:
         if reader is not None:
             return reader()
         index = (offset - 0x40) // 4
-        return _IDS_M3[index] if 0 <= index < len(_IDS_M3) else 0
+        return _IDS_M3[index] if self.profile.mainline and 0 <= index < len(_IDS_M3) else 0
 
     def write(self, offset: int, value: int) -> None:
         """Store a word there; what is reserved or read-only ignores it."""
@@ -123,12 +123,12 @@ class Scb:
                 core.exceptions.unpend(number)
 
     def _write_vtor(self, value: int) -> None:
-        self.core.exceptions.vtor = value & 0x3FFF_FF80
+        self.core.exceptions.vtor = value & self.profile.vector_mask
 
     def _write_aircr(self, value: int) -> None:
         if value >> 16 != _VECTKEY:
             return
-        self.prigroup = value >> 8 & 7
+        self.prigroup = value >> 8 & 7 if self.profile.mainline else 0
         self.core.exceptions.set_priority_group(self.prigroup)
         if value & 2 and self.core.debug.halted:  # VECTCLRACTIVE: only in debug state
             self.core.exceptions.active = 0
@@ -150,7 +150,7 @@ class Scb:
         core.exceptions.allow_any_thread_return = bool(value & 1)
         core.exceptions.stack_align = bool(value & 0x200)
         core.port.user_may_trigger = bool(value & 2)
-        core.port.trap_unaligned(bool(value & 8))
+        core.port.trap_unaligned(self.profile.mainline and bool(value & 8))  # ARMv6-M: the engine itself does
         core.divide_by_zero_traps = bool(value & 0x10)
         if value & 0x10:
             core.sites.watch_division()
@@ -181,7 +181,8 @@ class Scb:
         exceptions = self.core.exceptions
         exceptions.active = _copy_bits(exceptions.active, value, _SHCSR_ACTIVE)
         exceptions.pending = _copy_bits(exceptions.pending, value, _SHCSR_PENDING)
-        exceptions.enabled = _copy_bits(exceptions.enabled, value, _SHCSR_ENABLE)
+        if self.profile.mainline:
+            exceptions.enabled = _copy_bits(exceptions.enabled, value, _SHCSR_ENABLE)
 
     # --- fault status: write 1 to clear
 

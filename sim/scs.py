@@ -29,7 +29,7 @@ class Scs(Peripheral):
         self.core = core
         self.systick = SysTick(core)
         self.nvic = Nvic(core)
-        self.scb = Scb(core, model)
+        self.scb = Scb(core)
         self.auxiliary = 0
         self.ids = core_ids(model).scs
 
@@ -76,7 +76,7 @@ class Scs(Peripheral):
             return debug.dcrdr
         if offset == 0xDFC:
             return debug.read_demcr()
-        if offset == 0x004:
+        if offset == 0x004 and self.core.profile.mainline:
             return (self.core.exceptions.irqs - 1) // 32
         return self.auxiliary if offset == 0x008 else self.ids.get(offset, 0)
 

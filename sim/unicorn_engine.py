@@ -36,6 +36,7 @@ __all__ = ["MODELS", "UnicornEngine"]
 
 MODELS = {
     "cortex-m0": arm.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m0+": arm.UC_CPU_ARM_CORTEX_M0,  # as the first, but for registers
     "cortex-m3": arm.UC_CPU_ARM_CORTEX_M3,
     "cortex-m4": arm.UC_CPU_ARM_CORTEX_M4,
     "cortex-m7": arm.UC_CPU_ARM_CORTEX_M7,

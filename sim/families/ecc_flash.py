@@ -20,6 +20,7 @@ from .ecc_plan import (
     BLOCKING,
     BSY,
     CFGBSY,
+    DBG_SWEN,
     DCEN,
     DCRST,
     EOP,
@@ -197,7 +198,9 @@ class EccFlash(Peripheral):
             raise Unmodelled("FLASH: ACR.RUN_PD puts the flash into power-down")
         if self.plan.empty == "ACR":
             self.empty = bool(value & ACR_EMPTY)
-        self.acr = value & self.plan.acr[1] & ~RUN_PD
+        if self.acr & ~value & DBG_SWEN & self.plan.acr[1]:
+            raise Unmodelled("FLASH: clearing ACR.DBG_SWEN takes the debug port away")
+        self.acr = value & self.plan.acr[1] & ~(RUN_PD | (ACR_EMPTY if self.plan.empty == "ACR" else 0))
         self.show()
 
     def _write_power_key(self, value: int) -> None:

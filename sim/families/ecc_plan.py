@@ -12,6 +12,7 @@ __all__ = [
     "BLOCKING",
     "BSY",
     "CFGBSY",
+    "DBG_SWEN",
     "DCEN",
     "DCRST",
     "EOP",
@@ -59,7 +60,7 @@ PG, PER, MER1, STRT, OPTSTRT, FSTPG = 1 << 0, 1 << 1, 1 << 2, 1 << 16, 1 << 17, 
 EOPIE, ERRIE, RDERRIE, OBL_LAUNCH, OPTLOCK, LOCK = 1 << 24, 1 << 25, 1 << 26, 1 << 27, 1 << 30, 1 << 31
 
 RUN_PD, ICEN, DCEN, ICRST, DCRST = 1 << 13, 1 << 9, 1 << 10, 1 << 11, 1 << 12
-ACR_EMPTY = 1 << 16
+ACR_EMPTY, DBG_SWEN = 1 << 16, 1 << 18
 KEYS, OPTION_KEYS = (0x4567_0123, 0xCDEF_89AB), (0x0819_2A3B, 0x4C5D_6E7F)
 POWER_DOWN_KEYS = (0x0415_2637, 0xFAFB_FCFD)
 FAST_LIMIT = 7 * MS  # FSTPG may not stay longer (RM0351 3.3.7)

@@ -17,7 +17,6 @@ STICKYERR, READOK = 1 << 5, 1 << 6
 ABORT_STKERRCLR = 1 << 2
 # MEM-AP (ADIv5.2 C2.6)
 CSW, TAR, DRW, BD0, CFG, BASE, IDR = 0x00, 0x04, 0x0C, 0x10, 0xF4, 0xF8, 0xFC
-ROM_TABLE = 0xE00F_F003
 CSW_WRITABLE = 0x6300_0F37  # HPROT, MasterType, mode, AddrInc, Size
 CSW_FIXED = 0x0000_0040  # DeviceEn
 
@@ -121,7 +120,7 @@ def _read_ap(state: ProbeState, port: int, register: int) -> int:
     _check_port(state, register)
     if port:
         return 0  # only access port 0 exists; others read as zero
-    constant = {IDR: state.wire.chip.ap_idr, BASE: ROM_TABLE, CFG: 0}
+    constant = {IDR: state.wire.chip.ap_idr, BASE: state.wire.chip.rom_table, CFG: 0}
     if register in constant:
         return constant[register]
     if register in state.ap_registers:

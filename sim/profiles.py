@@ -1,0 +1,31 @@
+"""What distinguishes one processor from another (DDI0419C for ARMv6-M, DDI0403E for ARMv7-M; values from silicon)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["PROFILES", "Profile"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One Cortex-M. ``mainline`` is ARMv7-M; else ARMv6-M: one fault, no masks but PRIMASK, 32 interrupts."""
+
+    cpuid: int
+    mainline: bool = True
+    vector_mask: int = 0x3FFF_FF80  # writable bits of VTOR
+    breakpoints: int = 6
+    literals: int = 2
+    patch_version: int = 1  # of the FPB
+    watchpoints: int = 4
+
+
+PROFILES = {
+    "cortex-m0": Profile(0x410C_C200, False, 0, breakpoints=4, literals=0, watchpoints=2),
+    "cortex-m0+": Profile(0x410C_C601, False, 0xFFFF_FF00, breakpoints=4, literals=0, watchpoints=2),
+    "cortex-m3": Profile(0x411F_C231),
+    "cortex-m4": Profile(0x410F_C241),
+    "cortex-m7": Profile(0x411F_C271, vector_mask=0xFFFF_FF80, breakpoints=8, literals=0, patch_version=2),
+    "cortex-m33": Profile(0x410F_D213, vector_mask=0xFFFF_FF80, breakpoints=8, literals=0, patch_version=2),
+}
+"""By model, as read from silicon of the families that use them."""
