@@ -58,13 +58,12 @@ class SR(Word):
 
 
 class CR(Word):
-    """RM0351 3.7.6. PNB and BKER differ between families; a page is chosen by ``Family.erase_word``."""
+    """RM0351 3.7.6. BKER is at different places; PNB has fewer bits on some."""
 
     PG = bit(0)
     PER = bit(1)
     MER1 = bit(2)
     PNB = bits(3, 8)
-    BKER = bit(11)
     MER2 = bit(15)
     STRT = bit(16)
     OPTSTRT = bit(17)

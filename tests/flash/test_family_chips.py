@@ -92,7 +92,13 @@ def ids(core: int, place: int, idcode: int, chip: Chip) -> dict[int, int]:
     return {**words, device.options: device.usual} if device.options else words
 
 
-CORES = {"M3": 0x412F_C231, "M4": 0x410F_C241}
+CORES = {
+    "M0": 0x410C_C200,
+    "M0+": 0x410C_C601,
+    "M3": 0x412F_C231,
+    "M4": 0x410F_C241,
+    "M7": 0x411F_C271,
+}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +112,12 @@ CORES = {"M3": 0x412F_C231, "M4": 0x410F_C241}
         ("STM32F207VG", "M3", 0xE004_2000, 0x2000_0411, "STM32F2xx (1024 KiB)"),
         ("STM32F205RC", "M3", 0xE004_2000, 0x2000_0411, "STM32F2xx (256 KiB)"),
         ("STM32F429ZI", "M4", 0xE004_2000, 0x1003_6419, "STM32F42x/43x (2048 KiB)"),
+        ("STM32F303CC", "M4", 0xE004_2000, 0x1000_6422, "STM32F302/303/358xB/C (256 KiB)"),
+        ("STM32G474RE", "M4", 0xE004_2000, 0x2001_6469, "STM32G47x/48x (512 KiB)"),
+        ("STM32WB55RG", "M4", 0xE004_2000, 0x2001_6495, "STM32WB3x/5x (1024 KiB)"),
+        ("STM32F746ZG", "M7", 0xE004_2000, 0x1001_6449, "STM32F74x/75x (1024 KiB)"),
+        ("STM32H743ZI", "M7", 0x5C00_1000, 0x2003_6450, "STM32H742 to H757 (2048 KiB)"),
+        ("STM32H7A3ZI", "M7", 0x5C00_1000, 0x1000_6480, "STM32H7A3/7B0/7B3 (2048 KiB)"),
     ],
 )
 async def test_identify(named: str, core: str, place: int, idcode: int, name: str) -> None:
@@ -114,6 +126,25 @@ async def test_identify(named: str, core: str, place: int, idcode: int, name: st
     assert found.name == name
     assert found.ram == known.ram
     assert found.family is known.family
+
+
+@pytest.mark.parametrize(
+    ("named", "core", "clock", "idcode", "name"),
+    [
+        ("STM32G071RB", "M0+", (0x4002_103C, 1 << 27), 0x2000_6460, "STM32G07x/08x (128 KiB)"),
+        ("STM32C031C6", "M0+", (0x4002_103C, 1 << 27), 0x1000_6453, "STM32C03x (32 KiB)"),
+        ("STM32F091RC", "M0", (0x4002_1018, 1 << 22), 0x1000_6442, "STM32F09x/F030xC (256 KiB)"),
+    ],
+)
+async def test_an_id_behind_a_clock(named: str, core: str, clock: tuple[int, int], idcode: int, name: str) -> None:
+    """DBGMCU reads as 0 until its clock is on; the clocks of other families that were tried are put back."""
+    known = chip_named(named)
+    register, mask = clock
+    words = {**ids(CORES[core], 0x4001_5800, idcode, known), 0x4002_1034: 5, 0x4002_103C: 5, 0x4002_1018: 5}
+    target = memory(words, gate=(0x4001_5800, register, mask))
+    assert (await identify(target)).name == name
+    assert words[register] == 5 | mask
+    assert all(words[other] == 5 for other in (0x4002_1034, 0x4002_103C, 0x4002_1018) if other != register)
 
 
 async def fitted(name: str, options: int) -> Chip:

@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from haltpoint.arm.register import Register, Word
-from haltpoint.flash.families import paged, stm32f1, stm32f4, stm32l4
+from haltpoint.flash.families import (
+    paged,
+    stm32f0,
+    stm32f1,
+    stm32f4,
+    stm32f7,
+    stm32g0,
+    stm32g4,
+    stm32h7,
+    stm32l4,
+    stm32wb,
+)
 from haltpoint.flash.family import Family
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "stm32-registers.json"
@@ -26,12 +37,34 @@ HEADERS: dict[str, tuple[ModuleType, ...]] = {
     "stm32l431xx": (stm32l4, paged),
     "stm32l476xx": (stm32l4, paged),
     "stm32l496xx": (stm32l4, paged),
+    "stm32l4r5xx": (stm32l4, paged),
+    "stm32l4p5xx": (stm32l4, paged),
+    "stm32g071xx": (stm32g0, paged),
+    "stm32g0b1xx": (stm32g0, paged),
+    "stm32c031xx": (stm32g0, paged),
+    "stm32g431xx": (stm32g4, paged),
+    "stm32g474xx": (stm32g4, paged),
+    "stm32wb55xx": (stm32wb, paged),
+    "stm32wle5xx": (stm32wb, paged),
+    "stm32f091xc": (stm32f0,),
+    "stm32f303xc": (stm32f0,),
+    "stm32f746xx": (stm32f7,),
+    "stm32f767xx": (stm32f7,),
+    "stm32f722xx": (stm32f7,),
+    "stm32h743xx": (stm32h7,),
+    "stm32h723xx": (stm32h7,),
+    "stm32h7a3xx": (stm32h7,),
 }
 BLOCKS = {"Flash": "FLASH", "Dbgmcu": "DBGMCU", "Wwdg": "WWDG"}
-ALIASES = {"MER": "MER1", "RDPRT": "RDP"}
+ALIASES = {"MER": "MER1", "RDPRT": "RDP", "BSY": "BSY1"}
+OTHER = {"stm32h7a3xx": ("CR",), "stm32h743xx": ("CRH7A",), "stm32h723xx": ("CRH7A",)}
+"""Registers of a module that are not those of this chip."""
+FEW = {"stm32f091xc", "stm32f303xc"}
+"""Most of their registers are described with STM32F1."""
 ONLY_SOME = {
     "BKER", "MER1", "MER2", "PEMPTY", "RDERR", "OPTVERR", "SPRMOD", "DB1M", "OPERR", "ERRIE", "NWRP", "SNB", "PNB",
     "STRT", "END", "LATENCY", "DCEN", "DCRST", "FSTPG", "RDERRIE", "WDGTB", "DBG_SLEEP", "OPTERR", "MER",
+    "RDPRT", "SWAP_BANK_OPT", "FSD", "PES",
 }  # fmt: skip
 """Fields that not every chip of the family has, or not of that width: fewer bits, never more or elsewhere."""
 
@@ -66,14 +99,14 @@ def register_name(cls: type[Word]) -> str:
     name = cls.__name__
     for prefix in BLOCKS:
         name = name.removeprefix(prefix)
-    return {"APB1FZ": "APB1FZ", "WRP": "WRP1AR", "APB1FZR1": "APB1FZR1"}.get(name, name)
+    return {"WRP": "WRP1AR", "CRH7A": "CR", "SR1": "SR"}.get(name, name)
 
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_bits_are_where_the_headers_have_them(header: str) -> None:
     compared = 0
     for cls in words(HEADERS[header]):
-        if cls.__name__.startswith(("Rcc", "Pwr", "Syscfg")):
+        if cls.__name__.startswith(("Rcc", "Pwr", "Syscfg")) or cls.__name__ in OTHER.get(header, ()):
             continue
         bits = block(header, block_of(cls))["bits"].get(register_name(cls), {})
         theirs = {name.upper(): place for name, place in bits.items() if isinstance(place[0], int)}
@@ -94,13 +127,13 @@ def test_bits_are_where_the_headers_have_them(header: str) -> None:
             compared += 1
             assert found[0] == field.lsb, f"{header}: {cls.__name__}.{name}"
             assert found[1] == field.width or name in ONLY_SOME, f"{header}: {cls.__name__}.{name}"
-            assert found[1] <= field.width or name in {"LATENCY", "NWRP"}, f"{header}: {cls.__name__}.{name}"
-    assert compared > 15
+            assert found[1] <= field.width or name in {"LATENCY", "NWRP", "PNB"}, f"{header}: {cls.__name__}.{name}"
+    assert compared >= (0 if header in FEW else 10)
 
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_flash_registers_are_where_the_headers_have_them(header: str) -> None:
-    base = int(published()["headers"][header]["macros"].get("FLASH_R_BASE", "0x40022000"), 16)
+    base = int(published()["headers"][header]["macros"].get("FLASH_R_BASE", "0x58004000"), 16)
     offsets = {name: int(row["off"], 16) for name, row in block(header, "FLASH")["regs"].items()}
     for cls in words(HEADERS[header]):
         if issubclass(cls, Register) and cls.__name__.startswith("Flash") and register_name(cls) in offsets:
@@ -109,9 +142,9 @@ def test_flash_registers_are_where_the_headers_have_them(header: str) -> None:
         for _, family in inspect.getmembers(module, lambda value: isinstance(value, Family)):
             assert family.base == base
             registers = family.controllers[0]
-            assert registers.key == base + offsets.get("KEYR", offsets.get("NSKEYR", -1))
-            assert registers.status == base + offsets.get("SR", offsets.get("NSSR", -1))
-            assert registers.control == base + offsets.get("CR", offsets.get("NSCR", -1))
+            assert registers.key == base + offsets.get("KEYR", offsets.get("KEYR1", -1))
+            assert registers.status == base + offsets.get("SR", offsets.get("SR1", -1))
+            assert registers.control == base + offsets.get("CR", offsets.get("CR1", -1))
             for name, address in family.protection.registers.items():
                 if name in offsets:
                     assert address == base + offsets[name], name

@@ -19,8 +19,15 @@ class Words:
 
     info = ProbeInfo("words", "0", "0", "words")
 
-    def __init__(self, words: dict[int, int]) -> None:
+    def __init__(self, words: dict[int, int], gate: tuple[int, int, int] | None = None) -> None:
+        """``gate``: this address reads as 0 unless that register has these bits."""
         self.words = words
+        self.gate = gate
+
+    def read(self, address: int) -> int:
+        if self.gate and address == self.gate[0] and not self.words[self.gate[1]] & self.gate[2]:
+            return 0
+        return self.words[address]
 
     def run(self, accesses: Sequence[Access]) -> list[Result]:
         results: list[Result] = []
@@ -32,7 +39,7 @@ class Words:
                 self.words[access.address] = access.value
                 results.append(None)
             else:
-                results.append(self.words[access.address])
+                results.append(self.read(access.address))
         return results
 
     def voltage(self) -> float | None:
@@ -48,5 +55,5 @@ class Words:
     def close(self) -> None: ...
 
 
-def memory(words: dict[int, int]) -> Memory:
-    return Memory(Words(words), InlineExecutor())
+def memory(words: dict[int, int], gate: tuple[int, int, int] | None = None) -> Memory:
+    return Memory(Words(words, gate), InlineExecutor())
