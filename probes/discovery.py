@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from . import usb
 from .debug_port import DebugPort
 from .errors import NoProbeError, ProbeError, UserError
-from .ftdi import FtdiProbe
 from .ftdi.adapters import ADAPTERS, FTDI, PRODUCTS, Adapter, adapter_named
 from .probe import Probe
 from .stlink import StLink
@@ -86,17 +85,22 @@ def open_probe(selector: str, host: UsbHost, adapter: Adapter | None = None) -> 
             "A probe is named stlink, stlink:SERIAL, ftdi, ftdi:ADAPTER or ftdi:ADAPTER:SERIAL; "
             "'haltpoint list' shows those that are connected.",
         )
-    if kind == "stlink":
-        chosen = _chosen(attempt, _stlinks(host), wanted, "ST-Link")
-        return StLink.open(chosen.device, chosen.serial, host.sleep)
-    if adapter is None:
-        name, _, wanted = wanted.partition(":")
-        adapter = adapter_named(name)
-        any_module = not name
-    else:
-        any_module = False
-    ids = [(FTDI, product) for product in PRODUCTS] if any_module else list(adapter.ids)
-    chosen = _chosen(attempt, _ftdi_chips(host, ids), wanted, f"FTDI adapter ({adapter.name})")
+    if kind == "ftdi":
+        return _open_ftdi(attempt, wanted, host, adapter)
+    if adapter is not None:
+        raise UserError(attempt, "an adapter file describes an FTDI adapter, and this is none", "Use --probe ftdi.")
+    chosen = _chosen(attempt, _stlinks(host), wanted, "ST-Link")
+    return StLink.open(chosen.device, chosen.serial, host.sleep)
+
+
+def _open_ftdi(attempt: str, wanted: str, host: UsbHost, own: Adapter | None) -> DebugPort:
+    """Open ``ADAPTER[:SERIAL]``, or ``SERIAL`` of the user's own adapter; no name at all is any bare module."""
+    from .ftdi.probe import FtdiProbe  # pyftdi takes its time to load
+
+    name, serial = ("", wanted) if own else wanted.partition(":")[::2]
+    adapter = own or adapter_named(name)
+    ids = list(adapter.ids) if own or name else [(FTDI, product) for product in PRODUCTS]
+    chosen = _chosen(attempt, _ftdi_chips(host, ids), serial, f"FTDI adapter ({adapter.name})")
     return FtdiProbe.open(chosen.device, adapter, chosen.serial, host.sleep)
 
 

@@ -7,8 +7,6 @@
 - ``sequences``, ``swd``  switching sequences, packets of an SW-DP
 - ``wire``, ``engine``  what the two wires have in common, and batches that are exact over either
 - ``probe``      the adapter as a DebugPort
+
+Nothing is imported here: pyftdi is loaded when an adapter is opened.
 """
-
-from .probe import FtdiProbe
-
-__all__ = ["FtdiProbe"]
