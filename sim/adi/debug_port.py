@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+
 from ..bus import Unmodelled
 from ..clock import Event
 from ..knobs import FaultKnobs

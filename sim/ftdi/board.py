@@ -51,9 +51,11 @@ def make_ftdi(options: FtdiOptions, swj: SwjDp) -> Ftdi:
             f"The {chip.kind.upper()} has no MPSSE on channel {options.channel.upper()}; "
             f"channels with one: {', '.join(CHANNELS[: chip.mpsse].upper())}."
         )
+    target = swj.port.target
+    if options.wire == "jtag" and not swj.port.ids.jtag_id:
+        raise SelectorError(f"The {target.chip.name} has no JTAG; add wire=swd.")
     resets = ResetPins(_pin(chip, "nrst", options.nsrst), _pin(chip, "trst", options.ntrst))
     kind = {"jtag": JtagWiring, "swd": SwdWiring}[options.wire]
-    target = swj.port.target
     target.nrst_wired = resets.nsrst != NO_PIN
     if options.latency:
         swj.port.extra_latency = lambda: options.latency
