@@ -280,7 +280,7 @@ def test_a_slow_core_and_something_that_cannot_be_repeated(port: FakePort, probe
 
 def test_a_condition_that_does_not_hold(port: FakePort, probe: AdiProbe) -> None:
     halted = Require(0, S_HALT, S_HALT)
-    batch = [Read(DHCSR), halted, Read(RAM), ReadCore((0,))]
+    batch: list[Access] = [Read(DHCSR), halted, Read(RAM), ReadCore((0,))]
     assert probe.run(batch) == [S_REGRDY | S_HALT, None, RAM * 3 & 0xFFFF_FFFF, (0x100,)]
     port.dhcsr = 0
     assert probe.run(batch) == [0, None, None, None]
@@ -384,6 +384,9 @@ def test_silence_and_refusals_are_not_the_links_speed(port: FakePort) -> None:
 
 
 def test_no_memory_ap(port: FakePort) -> None:
-    port.one = lambda _: 0  # type: ignore[method-assign]
+    def nothing(transaction: Transaction) -> int | None:
+        return 0 if transaction.read else None
+
+    port.one = nothing  # type: ignore[method-assign]
     with pytest.raises(NoTargetError, match="access port"):
         AdiProbe(port).connect()
