@@ -251,7 +251,8 @@ _PLAIN_F429 = replace(
 _F407 = Family(
     clocks=_CLOCKS,
     debug=DebugPlan({0x04: 0xE7, 0x08: 0x06E0_19FF, 0x0C: 0x7_0003}, (0x08, 12), (0x08, 11)),
-    system=SystemMemory(0x1FFF_0000, 0x7800, 0x1FFF_7A22, 0x1FFF_7A10, cells=((0x1FFF_7A10, 0x20),)),
+    # a real F429 answers up to 0x1FFF7BFF: the engineering bytes behind the signature, read by ST's own tool
+    system=SystemMemory(0x1FFF_0000, 0x7800, 0x1FFF_7A22, 0x1FFF_7A10, cells=((0x1FFF_7A10, 0x1F0),)),
     plain=_PLAIN_F407,
     make_flash=partial(SectorFlash, _FLASH_F407),
     wwdg_gate=(_A1, 11),
