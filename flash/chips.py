@@ -85,7 +85,7 @@ def chip_named(name: str) -> Chip:
     wanted = name.strip().upper()
     stem = re.fullmatch(r"(STM32[A-Z][A-Z\d]\w{2}[A-Z]\w)\w{0,4}", wanted)
     for candidate, device, part, pins in _names():
-        if stem and stem[1] == candidate.upper():
+        if wanted == candidate.upper() or (stem and stem[1] == candidate.upper()):
             return _chip(device, part, pins)
     offer = ", ".join(_nearest(wanted))
     raise UserError(
@@ -170,7 +170,7 @@ async def _flash_kib(memory: Memory, device: Device, attempt: str, advice: str) 
     except AccessFaultError as error:
         seen = f"there is nothing at 0x{error.address:08X}, where {device.marking or device.title} parts have their ids"
         raise TargetError(attempt, seen, advice) from error
-    return size.value
+    return device.size_of(size.value)
 
 
 async def _with_ram_that_is_there(memory: Memory, parts: Sequence[Part]) -> Part:

@@ -85,14 +85,20 @@ class FlashAccess:
             if control & family.lock:
                 for key in family.keys:
                     batch.write(controller.key, key)
+            for mask, register, keys in controller.further:
+                if control & mask:
+                    for key in keys:
+                        batch.write(register, key)
             batch.write(controller.control, 0)
             controls[controller] = batch.read(controller.control)
         try:
             await self._memory.run(batch)
         except AccessFaultError as error:
             raise self._locked_out() from error
-        if any(slot.value & family.lock for slot in controls.values()):
-            raise self._locked_out()
+        for controller, slot in controls.items():
+            locks = sum(mask for mask, _, _ in controller.further) | family.lock
+            if slot.value & locks:
+                raise self._locked_out()
 
     async def _wait_until_idle(self) -> None:
         """A controller that is busy must not be written to. Raises PollTimeoutError after the family's patience."""

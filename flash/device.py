@@ -35,6 +35,9 @@ class Part:
     kib: int = 0
     """Flash in KiB where the letter means something else than usual."""
 
+    variant: str = ""
+    """What tells two with the same letters apart, such as -A."""
+
     @property
     def flash_kib(self) -> int:
         """Flash in KiB."""
@@ -42,7 +45,7 @@ class Part:
 
     def name(self, pins: str = "x") -> str:
         """The part number, with ``x`` where the pins are not known."""
-        return f"STM32{self.line}{pins}{self.flash}"
+        return f"STM32{self.line}{pins}{self.flash}{self.variant}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Device:
     ``title`` is what the manual calls them; ``marking`` is the name of a chip that its ids alone do not tell from
     others ("" where the first of ``parts`` that fits does). ``size_register`` has the flash's KiB in its low
     half-word. ``regions`` makes the memory map of a part from the part and the word at ``options`` (0: there is
-    nothing to be known from option bytes), which ``usual`` stands for until it has been read.
+    nothing to be known from option bytes), which ``usual`` stands for until it has been read. ``size_of``
+    makes KiB of what the size register reads.
     """
 
     dev_id: int
@@ -64,6 +68,7 @@ class Device:
     marking: str = ""
     options: int = 0
     usual: int = 0
+    size_of: Callable[[int], int] = int
 
     @property
     def sizes(self) -> list[int]:
@@ -83,7 +88,9 @@ def parts(dev_id: int, ram_kib: int, rows: str) -> tuple[Part, ...]:
             line, groups, *numbers = row.split()
             sizes = [int(number) for number in numbers]
             for group in groups.split("/"):
-                yield Part(line, group[:-1], group[-1], dev_id, *(sizes or [ram_kib]))
+                letters, dash, variant = group.partition("-")
+                ram, kib = (*sizes, 0, 0)[:2]
+                yield Part(line, letters[:-1], letters[-1], dev_id, ram or ram_kib, kib, dash + variant)
 
     return tuple(read())
 

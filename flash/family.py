@@ -38,7 +38,8 @@ class Flag:
 class Controller:
     """The registers that serve one bank; ``offset`` is what the loader adds to the family's base.
 
-    Errors are cleared by writing to ``status``, or to ``clear`` where that is another register.
+    Errors are cleared by writing to ``status``, or to ``clear`` where that is another register. ``further`` locks
+    behind the first: bit of the control register, key register, keys.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Controller:
     status: int
     control: int
     clear: int = 0
+    further: tuple[tuple[int, int, tuple[int, int]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
