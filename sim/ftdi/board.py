@@ -37,7 +37,7 @@ class FtdiOptions:
 def make_swj(chip: ChipModel, target: TargetWire, faults: FaultKnobs, wire: WireClock | None = None) -> SwjDp:
     """Return the debug port of a chip; ``wire`` counts its clocks."""
     ids = DpIds(chip.dpidr, chip.jtag_id, chip.boundary_scan_id)
-    kind = M0_AP if chip.core in {"cortex-m0", "cortex-m0plus"} else M3_AP
+    kind = M3_AP if chip.core in {"cortex-m3", "cortex-m4"} else M0_AP
     ap = MemAp(target, kind, idr=chip.ap_idr, base=chip.rom_table)
     return SwjDp(DebugPort(ids, ap, wire or WireClock(target.machine.clock), target, faults))
 
