@@ -69,6 +69,7 @@ class ChipModel:
     ap_idr: int = 0x1477_0011
     dma2: bool = False
     pages_per_protection_bit: int = 1
+    flash_at_0: bool = True  # the array is seen at 0 too
 
     @property
     def ram(self) -> int:
@@ -101,8 +102,8 @@ class ChipModel:
 
     def in_flash(self, address: int, length: int) -> bool:
         """Report whether any of these bytes lies in the array or its alias at 0."""
-        low = self.flash_base
-        ranges = [(bank.base - alias, bank.size) for bank in self.banks for alias in (0, low)]
+        aliases = (0, self.flash_base) if self.flash_at_0 else (0,)
+        ranges = [(bank.base - alias, bank.size) for bank in self.banks for alias in aliases]
         return any(address < base + size and address + length > base for base, size in ranges)
 
     @property

@@ -24,7 +24,10 @@ _PCSR = 0x1C
 
 
 class Dwt(Peripheral):
-    """Comparators, CYCCNT (not in ARMv6-M) and PCSR. Without DEMCR.TRCENA it reads 0 and ignores writes (seen on an F103)."""
+    """Comparators, CYCCNT (not in ARMv6-M) and PCSR.
+
+    Without DEMCR.TRCENA it reads 0 and ignores writes (seen on an F103).
+    """
 
     name = "DWT"
     base = 0xE000_1000

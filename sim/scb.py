@@ -90,6 +90,8 @@ class Scb:
         reader = self._readers.get(offset)
         if reader is not None:
             return reader()
+        if self.profile.cache_ids and offset in (caches := dict(self.profile.cache_ids)):
+            return caches[offset]
         index = (offset - 0x40) // 4
         return _IDS_M3[index] if self.profile.mainline and 0 <= index < len(_IDS_M3) else 0
 
@@ -145,7 +147,7 @@ class Scb:
         self.core.send_event_on_pend = bool(value & 0x10)
 
     def _write_ccr(self, value: int) -> None:
-        self.ccr = value & 0x31B
+        self.ccr = value & self.profile.configuration
         core = self.core
         core.exceptions.allow_any_thread_return = bool(value & 1)
         core.exceptions.stack_align = bool(value & 0x200)

@@ -45,6 +45,7 @@ class ClockPlan:
     inputs: Callable[[str, Registers], str]
     limit_hz: int
     switch_bits: int = 2  # width of SW; SWS follows it
+    prescaler_register: str = "CFGR"
     prescaler_shift: int = 4
     apb_shifts: tuple[int, int] = (8, 11)
     holds: Mapping[str, tuple[str, int]] = field(default_factory=dict)
@@ -209,12 +210,12 @@ class Clocks(Peripheral):
 
     def _core_frequency(self) -> int:
         source = self.plan.frequency(self._source(), self.registers, self.hse)
-        prescaler = self.registers["CFGR"] >> self.plan.prescaler_shift & 0xF
+        prescaler = self.registers[self.plan.prescaler_register] >> self.plan.prescaler_shift & 0xF
         return source // AHB_PRESCALERS[prescaler - 8] if prescaler >= 8 else source
 
     def apb_hz(self, bus: int) -> int:
         """Frequency of PCLK1 or PCLK2 in Hz."""
-        code = self.registers["CFGR"] >> self.plan.apb_shifts[bus - 1] & 7
+        code = self.registers[self.plan.prescaler_register] >> self.plan.apb_shifts[bus - 1] & 7
         return self.core_hz >> (code - 3 if code >= 4 else 0)
 
     def enabled(self, register: str, bit: int) -> bool:

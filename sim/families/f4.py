@@ -11,20 +11,8 @@ from .clocks import ClockPlan, Oscillator
 from .debug_mcu import DebugPlan
 from .family import Family, SystemMemory
 from .plain import PlainPlan
-from .sector_flash import (
-    EOP,
-    MER,
-    MER1,
-    OPERR,
-    PGAERR,
-    PGPERR,
-    PGSERR,
-    RDERR,
-    WRPERR,
-    SectorFlash,
-    SectorPlan,
-    SectorTiming,
-)
+from .sector_bank import PGAERR, PGPERR, WRPERR
+from .sector_flash import EOP, MER, MER1, OPERR, PGSERR, RDERR, SectorFlash, SectorPlan, SectorTiming
 from .sector_options import SectorOptionPlan
 from .words import words
 

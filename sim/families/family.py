@@ -101,4 +101,4 @@ class Family:
     iwdg_window: bool = True
     iwdg_base: int = 0x4000_3000
     wwdg_base: int = 0x4000_2C00
-    flash_gate: tuple[str, int] | None = None
+    boot_base: int = 0  # where the vector table is after reset

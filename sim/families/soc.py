@@ -88,9 +88,9 @@ class FamilySoc:
             memory: Memory = bus.add_ram(ram.name, ram.base, ram.size, aliases=ram.aliases, execute=ram.executable)
             del memory
         for bank in chip.banks:
-            alias = bank.base - chip.flash_base
+            aliases = (bank.base - chip.flash_base,) if chip.flash_at_0 else ()
             name = f"flash at 0x{bank.base:08X}"
-            bus.add_flash(name, bank.base, bank.size, self.controller.controller(bank), aliases=(alias,))
+            bus.add_flash(name, bank.base, bank.size, self.controller.controller(bank), aliases=aliases)
         system = self.family.system
         bus.add_rom("system memory", system.base, _boot_loader(system))
         for base, size in system.cells:
@@ -146,7 +146,7 @@ class FamilySoc:
     def _after_reset(self) -> None:
         self.iwdg.after_reset(hardware=self.controller.hardware_iwdg)
         boot_loader = self.controller.boots_system_memory
-        self.machine.core.boot_base = self.family.system.base if boot_loader else 0
+        self.machine.core.boot_base = self.family.system.base if boot_loader else self.family.boot_base
 
 
 def _boot_loader(system: SystemMemory) -> bytes:
