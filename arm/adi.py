@@ -1,6 +1,7 @@
 """Memory accesses as debug-port transactions: a Probe made of a DebugPort (ADIv5.2, IHI0031F part C2).
 
-A batch of accesses becomes one batch of transactions, split only behind a Poll. CSW, TAR and SELECT are
+A batch of accesses becomes one batch of transactions, split only behind a Poll
+and between register transfers and writes. CSW, TAR and SELECT are
 remembered and written only when they change; whatever goes wrong drops what is remembered.
 """
 
@@ -10,10 +11,10 @@ import logging
 from collections.abc import Sequence
 from typing import Final, cast
 
-from ..probes.access import Access, Poll, Read, ReadCore, Require, Result, Write, WriteCore
+from ..probes.access import Access, Poll, Read, ReadCore, Require, Result, Write, WriteBlock, WriteCore
 from ..probes.attempt import check
 from ..probes.debug_port import SELECT, DapFaultError, DapWaitError, DebugPort, Transaction
-from ..probes.errors import AccessFaultError, LinkError, NoTargetError, PollTimeoutError, TargetError, WaitError
+from ..probes.errors import AccessFaultError, LinkError, NoTargetError, PollTimeoutError, WaitError
 from ..probes.probe import Probe, ProbeInfo
 from .adi_plan import NotReadyError, Place, Plan, PortState, attempt_for, select_word
 from .dap import AP_IDR, AP_TAR
@@ -128,12 +129,11 @@ class AdiProbe:
         results: list[Result] = []
         while len(results) < len(accesses):
             start = len(results)
-            end = next((n + 1 for n in range(start, len(accesses)) if isinstance(accesses[n], Poll)), len(accesses))
+            end = _end_of_part(accesses, start)
             try:
                 self._run_part(accesses, start, end, results)
             except NotReadyError as error:
-                del results[error.index :]
-                self._run_slowly(accesses, error.index, results)
+                self._run_slowly(accesses, error.index, end, results)
         return results
 
     def _run_part(self, accesses: Sequence[Access], start: int, end: int, results: list[Result]) -> None:
@@ -251,18 +251,9 @@ class AdiProbe:
         return word
 
     # ------------------------------------------------------------------------------------ slow cores
-    def _run_slowly(self, accesses: Sequence[Access], start: int, results: list[Result]) -> None:
-        """Repeat register transfers that were not complete in time, each waited for; they may be repeated.
-
-        Raises TargetError where something that may not be repeated came after them.
-        """
-        if not all(isinstance(access, (ReadCore, WriteCore, Read)) for access in accesses[start:]):
-            raise TargetError(
-                str(attempt_for(accesses[start], start)),
-                "the core did not finish the transfer (DHCSR.S_REGRDY) while other accesses followed",
-                "Its clock is very slow: choose a lower speed (--speed 100).",
-            )
-        for index in range(start, len(accesses)):
+    def _run_slowly(self, accesses: Sequence[Access], start: int, end: int, results: list[Result]) -> None:
+        """Repeat register transfers that were not complete in time, each waited for, and the reads behind them."""
+        for index in range(start, end):
             access = accesses[index]
             match access:
                 case ReadCore(registers):
@@ -271,10 +262,10 @@ class AdiProbe:
                     self._run_part([Write(DCRDR.address, value)], 0, 1, [])
                     self._transfer(DCRSR.make(REGSEL=register, REGWnR=1), index)
                     results.append(None)
-                case Read(address, width):
-                    one: list[Result] = []
-                    self._run_part([Read(address, width)], 0, 1, one)
-                    results += one
+                case _:
+                    self._run_part(accesses, index, index + 1, results)
+            if len(results) == len(accesses):
+                return
 
     def _read_register(self, register: int, index: int) -> int:
         self._transfer(register, index)
@@ -286,6 +277,21 @@ class AdiProbe:
         poll = Poll(DHCSR.address, ready, ready)
         word = self._poll(poll, index, self._look(DHCSR.address, index))
         self._kept |= word & CLEARED_BY_READING
+
+
+def _end_of_part(accesses: Sequence[Access], start: int) -> int:
+    """How far one batch of transactions may go: to a Poll, or to a register transfer with writes behind it.
+
+    Until such a transfer is known to be complete, nothing may follow that cannot be repeated.
+    """
+    for index in range(start, len(accesses) - 1):
+        if isinstance(accesses[index], Poll):
+            return index + 1
+        if isinstance(accesses[index], (ReadCore, WriteCore)) and isinstance(
+            accesses[index + 1], (Write, WriteBlock, Poll)
+        ):
+            return index + 1
+    return len(accesses)
 
 
 def _wait_error(accesses: Sequence[Access], index: int) -> WaitError:

@@ -28,7 +28,6 @@ from haltpoint.probes.errors import (
     LinkError,
     NoTargetError,
     PollTimeoutError,
-    TargetError,
     WaitError,
 )
 from haltpoint.probes.probe import ProbeInfo
@@ -272,10 +271,11 @@ def test_a_slow_core_is_waited_for(port: FakePort, probe: AdiProbe) -> None:
         probe.run([ReadCore((1,))])
 
 
-def test_a_slow_core_and_something_that_cannot_be_repeated(port: FakePort, probe: AdiProbe) -> None:
-    port.ready_after = 1
-    with pytest.raises(TargetError, match=r"S_REGRDY.*lower speed"):
-        probe.run([WriteCore(1, 5), Write(RAM, 1)])
+def test_nothing_that_cannot_be_repeated_follows_an_unfinished_transfer(port: FakePort, probe: AdiProbe) -> None:
+    port.ready_after = 3
+    assert probe.run([WriteCore(1, 5), Write(RAM, 1), ReadCore((1,)), Read(RAM)]) == [None, None, (5,), 1]
+    writes = [transaction for batch in port.batches for transaction in batch if transaction == (True, False, DRW, 1)]
+    assert len(writes) == 1
 
 
 def test_a_condition_that_does_not_hold(port: FakePort, probe: AdiProbe) -> None:
