@@ -54,7 +54,7 @@ class CarelessHost:
         scans = [host.access(APACC, DRW) for _ in range(count)]
         host.idle = 8
         scans.append(host.access(DPACC, RDBUFF))
-        words = []
+        words: list[int] = []
         for scan in scans[1:]:  # a result belongs to the scan before
             if scan.ack == JTAG_WAIT:
                 self.waits += 1

@@ -131,10 +131,7 @@ def test_lanes_that_take_no_part_keep_the_last_word() -> None:
     assert host.ap_read(DRW) == 0x1007_6419
     host.ap_write(CSW, BYTES)
     host.ap_write(TAR, RAM + 6)
-    got = []
-    for _ in range(2):
-        got.append(host.ap_read(DRW))
-    assert got == [0x10A6_6419, 0x3AA6_6419]
+    assert [host.ap_read(DRW) for _ in range(2)] == [0x10A6_6419, 0x3AA6_6419]
 
 
 def test_packed_transfers_take_a_whole_word() -> None:
