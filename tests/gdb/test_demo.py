@@ -1,4 +1,4 @@
-"""The demo's session with every kind of ST-Link, driven by a real GDB."""
+"""The demo's session with every kind of probe, driven by a real GDB."""
 
 import subprocess
 import sys
@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
+PROBES = [
+    *("stlink-v2", "stlink-v2-1", "stlink-v3", "stlink-clone"),
+    *(f"{chip},wire={wire}" for chip in ("ft2232h", "ft4232h", "ft232h") for wire in ("jtag", "swd")),
+]
 
 
-@pytest.mark.parametrize("probe", ["stlink-v2", "stlink-v2-1", "stlink-v3", "stlink-clone"])
+@pytest.mark.parametrize("probe", PROBES)
 def test_demo_session(probe: str) -> None:
     run = subprocess.run(
         [sys.executable, str(DEMO), f"sim:stm32f103c8,probe={probe}"],

@@ -7,13 +7,22 @@ import subprocess
 import pytest
 from support.real_gdb import BLINK, ROOT, gdb_command, run_gdb, run_haltpoint, serving
 
-BOARD = f"sim:stm32f103c8,firmware={BLINK}"
+PROBES = {"stlink": "", "ftdi-jtag": ",probe=ft2232h,wire=jtag", "ftdi-swd": ",probe=ft2232h,wire=swd"}
+BLANK = "sim:stm32f103c8"
+BOARD = f"{BLANK},firmware={BLINK}"
 SCRIPT = ROOT / "gdb_scripts" / "haltpoint.gdb"
 
 
 def values(transcript: str) -> list[int]:
     """The values that `print` showed, in order."""
     return [int(text, 0) for text in re.findall(r"^\$\d+ = (0x[0-9a-f]+|-?\d+)", transcript, re.MULTILINE)]
+
+
+@pytest.fixture(params=PROBES.values(), ids=PROBES)
+def through(request: pytest.FixtureRequest) -> str:
+    """What makes a board's selector one with this kind of probe."""
+    assert isinstance(request.param, str)
+    return request.param
 
 
 def test_greeting_names_probe_voltage_chip_and_flash() -> None:
@@ -27,15 +36,15 @@ def test_greeting_names_probe_voltage_chip_and_flash() -> None:
         assert server.stop() == (0, "SIGTERM: letting the target go\n")
 
 
-def test_detach_lets_the_firmware_run() -> None:
-    with serving(BOARD) as server:
+def test_detach_lets_the_firmware_run(through: str) -> None:
+    with serving(BOARD + through) as server:
         before = values(run_gdb(server.port, ["print ticks", "detach"]))
         after = values(run_gdb(server.port, ["print ticks", "detach"]))
     assert after[0] > before[0]
 
 
-def test_a_dropped_connection_takes_its_breakpoints_along() -> None:
-    with serving(BOARD) as server:
+def test_a_dropped_connection_takes_its_breakpoints_along(through: str) -> None:
+    with serving(BOARD + through) as server:
         first = run_gdb(server.port, ["break remember", "continue", "print rounds", "kill -9 0"])
         assert "Breakpoint 1, remember" in first
         gdb = subprocess.Popen(
@@ -53,8 +62,8 @@ def test_a_dropped_connection_takes_its_breakpoints_along() -> None:
     assert "Temporary breakpoint 1, wait_ms" in second, "the killed session's breakpoint at scale did not hit"
 
 
-def test_unmapped_memory_is_an_error_not_zeros() -> None:
-    with serving(BOARD) as server:
+def test_unmapped_memory_is_an_error_not_zeros(through: str) -> None:
+    with serving(BOARD + through) as server:
         transcript = run_gdb(
             server.port, ["set mem inaccessible-by-default off", "x/wx 0x30000000", "x/wx 0x20000000", "detach"]
         )
@@ -62,8 +71,8 @@ def test_unmapped_memory_is_an_error_not_zeros() -> None:
     assert re.search(r"0x20000000\b.*:\s+0x00000003", transcript), "and the session goes on"
 
 
-def test_a_second_client_is_refused_with_a_sentence() -> None:
-    with serving(BOARD) as server:
+def test_a_second_client_is_refused_with_a_sentence(through: str) -> None:
+    with serving(BOARD + through) as server:
         first = subprocess.Popen(
             gdb_command(server.port, 'python print("connected", flush=True)'),
             stdin=subprocess.PIPE,
@@ -81,19 +90,19 @@ def test_a_second_client_is_refused_with_a_sentence() -> None:
     assert values(third) == [3]
 
 
-def test_software_breakpoints_in_flash_use_comparators() -> None:
+def test_software_breakpoints_in_flash_use_comparators(through: str) -> None:
     # GDB itself asks for hardware breakpoints there, unless its user has told it that flash is RAM.
     as_ram = ["print 0", "delete mem 1", "mem 0x08000000 0x08010000 rw"]
-    with serving(BOARD) as server:
+    with serving(BOARD + through) as server:
         transcript = run_gdb(
             server.port, [*as_ram, "set breakpoint auto-hw off", "break remember", "continue", "continue"]
         )
     assert transcript.count("Breakpoint 1, remember") == 2
 
 
-def test_the_seventh_breakpoint_is_refused_with_the_number_there_is() -> None:
+def test_the_seventh_breakpoint_is_refused_with_the_number_there_is(through: str) -> None:
     places = ["main", "scale", "remember", "wait_ms", "led_init", "systick_init", "SysTick_Handler"]
-    with serving(BOARD) as server:
+    with serving(BOARD + through) as server:
         transcript = run_gdb(server.port, [*(f"break {place}" for place in places), "continue", "monitor info"])
         _, log = server.stop()
     assert "Cannot insert hardware breakpoint" in transcript
@@ -102,8 +111,8 @@ def test_the_seventh_breakpoint_is_refused_with_the_number_there_is() -> None:
     assert sentence in transcript, "GDB 13 swallows the error's text; it comes with the next monitor command"
 
 
-def test_stepping_stays_out_of_the_interrupt_handler() -> None:
-    with serving(BOARD) as server:
+def test_stepping_stays_out_of_the_interrupt_handler(through: str) -> None:
+    with serving(BOARD + through) as server:
         # 300 instructions at 8 MHz pass in 40 us, but each step costs milliseconds of the board's time: SysTick is due
         # at every one of them.
         transcript = run_gdb(
@@ -113,8 +122,8 @@ def test_stepping_stays_out_of_the_interrupt_handler() -> None:
     assert re.search(r"wait_ms( \+ \d+)? in section \.text", transcript)
 
 
-def test_a_fault_stops_with_its_explanation() -> None:
-    with serving(BOARD) as server:
+def test_a_fault_stops_with_its_explanation(through: str) -> None:
+    with serving(BOARD + through) as server:
         transcript = run_gdb(
             server.port,
             ["set $pc = 0x0800f000", "continue", "monitor reset halt", "flushregs", "print $pc == Reset_Handler"],
@@ -124,8 +133,8 @@ def test_a_fault_stops_with_its_explanation() -> None:
     assert values(transcript)[-1] == 1
 
 
-def test_run_kill_and_start_keep_the_connection() -> None:
-    with serving(BOARD) as server:
+def test_run_kill_and_start_keep_the_connection(through: str) -> None:
+    with serving(BOARD + through) as server:
         transcript = run_gdb(
             server.port,
             [
@@ -145,8 +154,8 @@ def test_run_kill_and_start_keep_the_connection() -> None:
     assert values(transcript) == [0, 0]
 
 
-def test_loading_over_itself_twice_is_fine() -> None:
-    with serving("sim:stm32f103rc") as server:
+def test_loading_over_itself_twice_is_fine(through: str) -> None:
+    with serving("sim:stm32f103rc" + through) as server:
         commands = [
             "load",
             "compare-sections",
@@ -166,8 +175,8 @@ def test_loading_over_itself_twice_is_fine() -> None:
     ("option", "cure"),
     [("wrp=0", "write-protected"), ("rdp=1", "readout protection")],
 )
-def test_protected_flash_is_named(option: str, cure: str) -> None:
-    with serving(f"sim:stm32f103c8,{option}") as server:
+def test_protected_flash_is_named(option: str, cure: str, through: str) -> None:
+    with serving(f"{BLANK},{option}{through}") as server:
         transcript = run_gdb(server.port, ["load", "monitor info"])
         _, log = server.stop()
     assert "matched" not in transcript
@@ -175,8 +184,8 @@ def test_protected_flash_is_named(option: str, cure: str) -> None:
     assert cure in transcript.lower(), "the sentence reaches GDB's console with the next monitor command"
 
 
-def test_the_gdb_script() -> None:
-    with serving("sim:stm32f103c8") as server:
+def test_the_gdb_script(through: str) -> None:
+    with serving(BLANK + through) as server:
         commands = [
             f"source {SCRIPT}",
             f"haltpoint connect 127.0.0.1:{server.port}",
@@ -197,8 +206,8 @@ def test_the_gdb_script() -> None:
     assert "FORCED" in transcript
 
 
-def test_under_reset_stops_at_the_reset_vector() -> None:
-    with serving(BOARD, "--connect", "under-reset") as server:
+def test_under_reset_stops_at_the_reset_vector(through: str) -> None:
+    with serving(BOARD + through, "--connect", "under-reset") as server:
         transcript = run_gdb(server.port, ["print $pc == Reset_Handler", "print ticks"])
     assert values(transcript)[0] == 1
 
