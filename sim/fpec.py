@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .bus import Bus, BusFault, Peripheral, Unmodelled
 from .chip import ChipModel, FlashBank, FlashTiming
 from .clock import Event, VirtualClock
+
+if TYPE_CHECKING:
+    from .option_bytes import OptionBytes
 
 __all__ = ["FlashBankController", "Fpec", "FpecHost"]
 
@@ -32,7 +36,7 @@ ACR_RESET = 0x30
 ACR_LATENCY_AND_HALF_CYCLE = 0x0F
 PRFTBE, PRFTBS = 0x10, 0x20
 
-FLASH_IRQ = 4
+FLASH_IRQ = 4  # of the F1
 
 
 @dataclass
@@ -44,6 +48,7 @@ class FpecHost:
     hsi_on: Callable[[], bool]
     debug_active: Callable[[], bool]
     irq: Callable[[int], None]
+    line: int = FLASH_IRQ
 
 
 class KeySequence:
@@ -228,13 +233,13 @@ class FlashBankController:
         self.flags |= EOP
         self.publish()
         if self.control & EOPIE:
-            self.host.irq(FLASH_IRQ)
+            self.host.irq(self.host.line)
 
     def _refuse(self, flag: int) -> None:
         self.flags |= flag
         self.publish()
         if self.control & ERRIE:
-            self.host.irq(FLASH_IRQ)
+            self.host.irq(self.host.line)
 
     def refuse_protected(self) -> None:
         """Set WRPRTERR for an option byte operation that is not allowed."""
@@ -266,9 +271,10 @@ class Fpec(Peripheral):
     size = 0x400
     shadow = True
 
-    def __init__(self, chip: ChipModel, host: FpecHost) -> None:
+    def __init__(self, chip: ChipModel, host: FpecHost, option_class: type[OptionBytes] | None = None) -> None:
         from .option_bytes import OptionBytes
 
+        options = option_class if option_class is not None else OptionBytes
         self.chip = chip
         self.host = host
         self.banks = [FlashBankController(self, bank, chip.timing) for bank in chip.banks]
@@ -276,7 +282,7 @@ class Fpec(Peripheral):
         # Keys to an open lock: some reports say they lock out until reset, but OpenOCD's "flash protect" sends them and
         # works on real parts. Ignored unless switched on (quirk open-lock-refuses-keys).
         self.open_lock_refuses_keys = False
-        self.options = OptionBytes(self)
+        self.options = options(self)
         self._writers: dict[int, Callable[[int], None]] = {0x00: self._write_acr, 0x08: self._write_option_key}
         for bank in self.banks:
             shift = bank.bank.registers
@@ -311,6 +317,10 @@ class Fpec(Peripheral):
         self.publish(0x00, ACR_RESET)
         for bank in self.banks:
             bank.reset()
+        self.load_options()
+
+    def load_options(self) -> None:
+        """Load the option bytes and show them in OBR and WRPR."""
         obr, wrpr = self.options.load()
         self.publish(0x1C, obr)
         self.publish(0x20, wrpr)

@@ -23,16 +23,18 @@ _OPTPG, _LOCK, _OPTWRE, _OPERATIONS = 0x10, 0x80, 0x200, 0x37
 class OptionBytes:
     """Content, loading and programming. Is the bus's FlashController for the option area."""
 
+    key = RDP_KEY  # what means "not protected"
+
     def __init__(self, fpec: Fpec) -> None:
         self.fpec = fpec
         self.read_protected = False
         self.write_protection = 0xFFFF_FFFF
         self.user = 0xFF
 
-    @staticmethod
-    def factory(*, rdp: bool, user: int, write_protection: int) -> bytes:
+    @classmethod
+    def factory(cls, *, rdp: bool, user: int, write_protection: int) -> bytes:
         """Return the 16 bytes of the area: RDP, USER, DATA0, DATA1, WRP0 to WRP3, each with its complement."""
-        values = [0x00 if rdp else RDP_KEY, user, 0xFF, 0xFF, *write_protection.to_bytes(4, "little")]
+        values = [0x00 if rdp else cls.key, user, 0xFF, 0xFF, *write_protection.to_bytes(4, "little")]
         return b"".join(bytes([value, value ^ 0xFF]) for value in values)
 
     def load(self) -> tuple[int, int]:
@@ -48,7 +50,7 @@ class OptionBytes:
             error |= not good
             values.append(value if good else 0xFF)
         rdp, self.user, data0, data1 = values[:4]
-        self.read_protected = rdp != RDP_KEY
+        self.read_protected = rdp != self.key
         self.write_protection = int.from_bytes(bytes(values[4:]), "little")
         obr = error | self.read_protected << 1 | self.user << 2 | data0 << 10 | data1 << 18
         return obr, self.write_protection
@@ -74,7 +76,7 @@ class OptionBytes:
             raise BusFault(address, f"the option bytes take half-words only, not {width} bytes")
         index = (address - BASE) // 2
         value &= 0xFF
-        leaving = index == 0 and value == RDP_KEY and self.read_protected
+        leaving = index == 0 and value == self.key and self.read_protected
         bus = self.fpec.host.bus
         if bus.peek(address, 2) != b"\xff\xff":
             bank.refuse_programmed()

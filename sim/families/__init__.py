@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .f0 import F0_CHIPS
 from .f4 import F4_CHIPS
 from .g0 import G0_CHIPS
 from .h7 import H7_CHIPS
@@ -9,4 +10,4 @@ from .l4 import L4_CHIPS
 
 __all__ = ["FAMILY_CHIPS"]
 
-FAMILY_CHIPS = (*F4_CHIPS, *G0_CHIPS, *H7_CHIPS, *L4_CHIPS)
+FAMILY_CHIPS = (*F0_CHIPS, *F4_CHIPS, *G0_CHIPS, *H7_CHIPS, *L4_CHIPS)

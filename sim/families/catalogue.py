@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..chip import ChipModel
+from .f0 import F0_FAMILIES
 from .f4 import F4_FAMILIES
 from .family import Family
 from .g0 import G0_FAMILIES
@@ -11,7 +12,7 @@ from .l4 import L4_FAMILIES
 
 __all__ = ["FAMILIES", "family_of"]
 
-FAMILIES: dict[str, Family] = {**F4_FAMILIES, **G0_FAMILIES, **H7_FAMILIES, **L4_FAMILIES}
+FAMILIES: dict[str, Family] = {**F0_FAMILIES, **F4_FAMILIES, **G0_FAMILIES, **H7_FAMILIES, **L4_FAMILIES}
 
 
 def family_of(chip: ChipModel) -> Family:
