@@ -155,9 +155,8 @@ class AdiProbe:
                 end = failure.index
             except DapWaitError as error:
                 raise _wait_error(accesses, plan.index_at(error.position)) from error
-        self._decode(accesses, end, plan, values, results)
-        if len(results) == len(accesses):
-            return  # the condition before the failed access does not hold
+        if not self._decode(accesses, end, plan, values, results):
+            return
         if failure is not None:
             raise failure
         last = accesses[end - 1]
@@ -173,8 +172,11 @@ class AdiProbe:
         plan: Plan,
         values: Sequence[int | None],
         results: list[Result],
-    ) -> None:
-        """Append the results of the accesses before ``end``; of all that are left when a condition does not hold."""
+    ) -> bool:
+        """Append the results of the accesses before ``end``.
+
+        When a condition does not hold, those of all that are left are appended, and the answer is False.
+        """
         start = len(results)
         for index in range(start, end):
             access = accesses[index]
@@ -184,13 +186,14 @@ class AdiProbe:
                 if word & access.mask != access.value:
                     self._keep(plan, values)
                     results += [None] * (len(accesses) - index)
-                    return
+                    return False
             result = plan.decoders[index - start](values)
             if isinstance(access, Read) and access.address == DHCSR.address and access.width == 4:
                 assert isinstance(result, int)
                 result, self._kept = result | self._kept, 0
             results.append(result)
         self._keep(plan, values)
+        return True
 
     def _keep(self, plan: Plan, values: Sequence[int | None]) -> None:
         """Remember for the next reader of DHCSR what our own reads of it have cleared."""

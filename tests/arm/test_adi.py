@@ -313,6 +313,8 @@ def test_a_poll_splits_a_batch(port: FakePort, probe: AdiProbe) -> None:
         probe.run([Poll(RAM, 0xF, 6, timeout=0.2), Write(RAM + 8, 2)])
     assert (raised.value.last, port.memory[RAM + 8]) == (5, 1)
     assert 0.2 <= port.slept < 0.25
+    with pytest.raises(PollTimeoutError):
+        probe.run([Poll(RAM, 0xF, 6)])
 
 
 # ------------------------------------------------------------------------------------------ the link
