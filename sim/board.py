@@ -67,6 +67,7 @@ class Board:
                 ntrst=selector.trst,
                 serial=selector.serial,
                 latency=selector.latency,
+                buffer=selector.buffer,
             ),
             self.swj,
         )
@@ -192,6 +193,7 @@ def open_board(selector: str) -> Board:
     ``serial``, ``firmware`` (a file), ``nrst`` (wired, none, swim), ``rdp`` (0, 1), ``wrp`` (0-3+12), ``power`` (on,
     off), ``target`` (present, none), ``iwdg`` (software, hardware), ``hse`` (8000000, none), ``quirks`` (see
     stlink.state.Quirks). With an FTDI chip: ``wire`` (jtag, swd), ``channel`` (a, b), pins of reset lines ``nrst`` and
-    ``trst`` (ad4 to ad7, ac0 to ac7, none), ``latency`` (clocks of the wire that each access to the bus takes more).
+    ``trst`` (ad4 to ad7, ac0 to ac7, none), ``buffer`` (the pin of a buffer in SWDIO: ac4, or !ac4 when active low),
+    ``latency`` (clocks of the wire that each access to the bus takes more).
     """
     return Board(parse_selector(selector))

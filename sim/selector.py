@@ -41,9 +41,10 @@ FREE = {
     "wrp": "write-protected pages such as 0-3+12",
     "quirks": "names joined by +",
     "latency": "a number of wire clocks",
+    "buffer": "the pin of a buffer in SWDIO, such as ac4, or !ac4 when it is active low",
 }
 ONLY_STLINK = ("level", "quirks")
-ONLY_FTDI = ("trst", "wire", "channel", "latency")
+ONLY_FTDI = ("trst", "wire", "channel", "latency", "buffer")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Selector:
     channel: str = "a"
     trst: str = ""
     latency: int = 0
+    buffer: str = ""
 
     @property
     def is_ftdi(self) -> bool:
@@ -111,6 +113,7 @@ def parse_selector(text: str) -> Selector:
         channel=values.get("channel", "a"),
         trst=values.get("trst", ""),
         latency=_latency(values["latency"]) if "latency" in values else 0,
+        buffer=values.get("buffer", ""),
     )
 
 

@@ -31,6 +31,7 @@ class FtdiOptions:
     nsrst: str = ""
     ntrst: str = ""
     serial: str = ""
+    buffer: str = ""  # pin of a buffer in SWDIO, "!" in front where it is active low
     latency: int = 0  # clocks that every access to the bus takes in addition
 
 
@@ -59,9 +60,14 @@ def make_ftdi(options: FtdiOptions, swj: SwjDp) -> Ftdi:
     target.nrst_wired = resets.nsrst != NO_PIN
     if options.latency:
         swj.port.extra_latency = lambda: options.latency
+    wiring = kind(swj, target, resets)
+    if isinstance(wiring, SwdWiring):
+        wiring.buffer_pin = _pin(chip, "buffer", options.buffer.removeprefix("!"))
+        wiring.buffer_active = int(not options.buffer.startswith("!"))
+    elif options.buffer:
+        raise SelectorError("A buffer in SWDIO needs wire=swd.")
     channels = [
-        Channel(chip, kind(swj, target, resets) if n == number else _open(swj), has_mpsse=n < chip.mpsse)
-        for n in range(chip.channels)
+        Channel(chip, wiring if n == number else _open(swj), has_mpsse=n < chip.mpsse) for n in range(chip.channels)
     ]
     return Ftdi(chip, target.machine.clock, channels, options.serial)
 

@@ -162,21 +162,32 @@ class JtagWiring(TargetWiring):
 class SwdWiring(TargetWiring):
     """SWCLK on TCK, SWDIO on TDO and, through a resistor, on TDI: the target's level wins while it drives.
 
+    Or through a buffer, as adapters with a SWDIO_OE signal have it: while its pin has its active level TDI drives
+    SWDIO, whatever the target does; else only the target and the pull-up do.
+
     The target changes SWDIO after rising edges: sampled at the falling edge, where the clock idles low, the samples
     are one bit ahead.
     """
 
+    buffer_pin = NO_PIN
+    buffer_active = 1
+
+    @property
+    def _buffer_on(self) -> bool:
+        return self.buffer_pin != NO_PIN and self.level(self.buffer_pin) == self.buffer_active
+
     @property
     def tdo(self) -> int:
         """See Wiring: the level of SWDIO."""
-        if self.target.answers and self.swj.drives_swdio:
+        if self.target.answers and self.swj.drives_swdio and not self._buffer_on:
             return self.swj.swdio
-        return self.level(TDI)
+        return self.level(TDI) if self.buffer_pin == NO_PIN or self._buffer_on else 1
 
     def clock(self, n: int, tdi: int, edges: Edges) -> int:
         """See Wiring."""
         ones = (1 << n) - 1
-        tdi = tdi & ones if self.direction >> TDI & 1 else ones
+        host_drives = self.direction >> TDI & 1 and (self.buffer_pin == NO_PIN or self._buffer_on)
+        tdi = tdi & ones if host_drives else ones
         if not self.alive:
             self.wire.tick(n)
             return tdi
@@ -184,7 +195,7 @@ class SwdWiring(TargetWiring):
         if edges.sample_falling and not edges.idle_high:
             level = level >> 1 | (self.swj.swdio if self.swj.drives_swdio else 0) << n - 1
             mask = mask >> 1 | int(self.swj.drives_swdio) << n - 1
-        return tdi & ~mask | level & mask
+        return tdi if self._buffer_on else tdi & ~mask | level & mask
 
     def clock_tms(self, n: int, tms: int, tdi: int, edges: Edges) -> int:
         """See Wiring: TMS is not connected."""

@@ -302,3 +302,28 @@ def test_unpowered_target_is_silent() -> None:
     host.board.power(on=True)
     assert host.read(0, DPIDR) == (SILENCE, None), "it speaks JTAG again"
     assert host.connect() == 0x1BA0_1477
+
+
+# --- a buffer instead of the resistor
+
+
+@pytest.mark.parametrize(("pin", "drive", "release"), [("ac4", 0x10, 0x00), ("!ac4", 0x00, 0x10)])
+def test_a_buffer_has_to_be_switched_off_for_the_target_to_be_heard(pin: str, drive: int, release: int) -> None:
+    host = SwdHost(f"{BOARD},buffer={pin}")
+    host.mpsse.raw(bytes([0x82, drive, 0x10]))
+    host.switch()
+    host.mpsse.data(8, SwdHost.request(0, 1, 0))
+    host.mpsse.flush()
+    host.mpsse.raw(bytes([0x82, release, 0x10]))
+    host.mpsse.data(37, 0, read=True, write=False)
+    assert host.mpsse.flush() >> 1 == 0x1BA0_1477 << 3 & 0xF_FFFF_FFFF | OK | (0x1BA0_1477).bit_count() % 2 << 35
+    host.mpsse.raw(bytes([0x82, drive, 0x10]))
+    host.mpsse.data(8, 0)
+    assert host.read(0, DPIDR) == (SILENCE, None), "the buffer's level hides the target's"
+
+
+def test_a_buffer_that_is_off_keeps_the_host_off_the_line() -> None:
+    host = SwdHost(f"{BOARD},buffer=ac4")
+    host.mpsse.raw(b"\x82\x00\x10")
+    host.switch()
+    assert host.read(0, DPIDR) == (SILENCE, None)
