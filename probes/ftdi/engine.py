@@ -315,6 +315,7 @@ class _Run:
             engine.check(outcomes[-1])
             flags = outcomes[-1].data or 0
             if flags & WDATAERR and not flags & STICKYERR:
+                self._write_errors += 1
                 return self._written_damaged(entries, line, end)
             if not flags & STICKY:
                 raise LinkError("Accessing the target's debug port", "it answered FAULT without a reason", _DAMAGED)
@@ -323,9 +324,13 @@ class _Run:
         else:
             self._waited_at, self._patience = position, Patience()
         last = engine.drain(self._patience, min(position, len(self._batch) - 1))
-        if engine.clear(STICKYORUN) & STICKYERR:
+        flags = engine.clear(STICKYORUN)
+        if flags & STICKYERR:
             engine.clear(STICKY)
             raise self._fault(entries, line)
+        if flags & WDATAERR:
+            # A write that was accepted stood in the buffer when the flag went up, and was dropped (B2.2.2).
+            return self._written_damaged(entries, line, end)
         pending = entries[line].delivers
         if pending is not None and pending != FLAGS:
             self._results[pending] = self._late(outcomes, line, last)
@@ -347,8 +352,7 @@ class _Run:
         return last
 
     def _written_damaged(self, entries: list[Entry], line: int, end: int) -> int:
-        """The debug port saw wrong parity in the write before the first FAULT, and did not carry it out."""
-        self._write_errors += 1
+        """The debug port did not carry out the write before the first refusal: wrong parity, or dropped (WDATAERR)."""
         # Only CTRL/STAT is read on behind a damaged write.
         behind = (entry for entry in reversed(entries[:line]) if entry.transaction != _read(CTRL_STAT))
         culprit = next(behind, None)

@@ -221,7 +221,9 @@ class DebugPort:
             self.ap_result = flight.result
         if self._buffered:
             register, value = self._buffered.popleft()
-            if not self.sticky:
+            if self.sticky:
+                self.flags |= CtrlStat.WDATAERR  # accepted, and discarded without reaching the AP (B2.2.2)
+            else:
                 self._launch(register, value, flight.ready)
 
     def start(self, address: int, value: int | None, *, refuse: bool = False) -> None:

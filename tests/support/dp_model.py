@@ -56,11 +56,12 @@ class Bus:
 
 
 class ModelWire:
-    """A Wire whose target is the model. ``waits`` and ``damaged`` are chances, counted over all requests."""
+    """A Wire whose target is the model. ``waits`` and ``damaged`` are chances, counted over all requests.
 
-    def __init__(
-        self, kind: type[Jtag | Swd], bus: Bus, waits: Collection[int], damaged: Collection[int]
-    ) -> None:
+    At those of ``drops`` a WAIT costs the write in the buffer, which WDATAERR tells.
+    """
+
+    def __init__(self, kind: type[Jtag | Swd], bus: Bus, waits: Collection[int], damaged: Collection[int]) -> None:
         self._real = kind(None)  # type: ignore[arg-type]  # it only lays out journals
         self.name = self._real.name
         self.refuses_at_once = self._real.refuses_at_once
@@ -75,6 +76,8 @@ class ModelWire:
         self.posted = POISON  # result of the last AP read
         self.captured = POISON  # JTAG: result of the last accepted access
         self.under_way = False
+        self.buffered: Transaction | None = None  # SWD: an accepted write on its way
+        self.drops: Collection[int] = ()
         self.entries = 0
         self.aborts = 0
 
@@ -114,6 +117,13 @@ class ModelWire:
             self.posted = value
 
     # ------------------------------------------------------------------------------------ SWD
+    def _empty(self) -> None:
+        """A write that was accepted reaches the bus before the next access is accepted."""
+        if self.buffered is not None:
+            transaction, self.buffered = self.buffered, None
+            self._start(transaction)
+            self.under_way = False
+
     def _packet(self, transaction: Transaction) -> Outcome:
         ap, read, address, value = transaction
         always = not ap and ((read and address in (0, 4)) or (not read and address == 0))
@@ -123,7 +133,14 @@ class ModelWire:
                 return Outcome(Ack.FAULT, POISON if read else None)
             if self._refused():
                 self._overrun()
+                if self.buffered and self.chance in self.drops:
+                    self.buffered = None
+                    self.flags |= WDATAERR
                 return Outcome(Ack.WAIT, POISON if read else None)
+            self._empty()
+            if self.flags & STICKY:
+                self._overrun()
+                return Outcome(Ack.FAULT, POISON if read else None)
         if not read and self.chance in self.damaged and not always:
             self.flags |= WDATAERR
             return Outcome(Ack.OK, None)
@@ -131,7 +148,9 @@ class ModelWire:
             result = self.posted
             if read:
                 self.posted = POISON
-            self._start(transaction)
+                self._start(transaction)
+            else:
+                self.buffered, self.under_way = transaction, True
             return Outcome(Ack.OK, result if read else None)
         if read:
             return Outcome(Ack.OK, {0: 0x1BA0_1477, 4: self._ctrl_stat(), 0xC: self.posted}[address])

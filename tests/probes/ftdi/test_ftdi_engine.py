@@ -110,6 +110,23 @@ def test_a_damaged_write_is_repeated(program: list[Transaction], damaged: set[in
     assert not wire.flags & 0xB2
 
 
+@given(program=programs, waits=chances, drops=chances, faulty=st.sets(st.integers(0, 0x3F).map(lambda n: 4 * n)))
+def test_a_write_dropped_from_the_buffer_is_repeated(
+    program: list[Transaction], waits: set[int], drops: set[int], faulty: set[int]
+) -> None:
+    bus, golden = Bus(faulty=faulty), Bus(faulty=faulty)
+    engine, wire, _ = engine_for(Swd, bus, waits)
+    wire.drops = drops
+    expected, position = apply_program(program, golden)
+    if position is None:
+        assert reads_of(program, engine.transact(program)) == reads_of(program, expected)
+    else:
+        with pytest.raises(DapFaultError) as raised:
+            engine.transact(program)
+        assert raised.value.first <= position <= raised.value.last
+    assert (bus.log, bus.tar) == (golden.log, golden.tar)
+
+
 def test_writes_damaged_again_and_again_are_told() -> None:
     engine, _, _ = engine_for(Swd, Bus(), damaged=set(range(1, 1000)))
     with pytest.raises(LinkError, match="parity"):
