@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ...arm.register import Register, bit, bits
 from ..device import KIB, Device, Part, bank_of, memory_map, parts
-from ..family import Family
+from ..family import Family, Timing
 from ..memory_map import Region
 from ..steps import Step
 from .common import debug, masters
@@ -39,7 +39,6 @@ class RccAHBENR(Register, address=0x4002_1014):
 class RccAPB2ENR(Register, address=0x4002_1018):
     """RM0091 6.4.7."""
 
-    SYSCFGEN = bit(0)
     DBGMCUEN = bit(22)
 
 
@@ -49,19 +48,15 @@ class RccAPB1ENR(Register, address=0x4002_101C):
     WWDGEN = bit(11)
 
 
-class SyscfgCFGR1(Register, address=0x4001_0000):
-    """RM0091 9.1.1."""
-
-    MEM_MODE = bits(0, 2)
-
-
+ERASE = Timing(30e-3, 40e-3)
+"""Data sheets: 20 to 40 ms, no typical value."""
 OBL_LAUNCH = 1 << 13
 """FLASH_CR, RM0091 4.5.5: would reset the chip."""
 
 DEBUG_F0 = debug(
     0x4001_5800,
     low_power=0b110,
-    clock=("RCC_APB2ENR", RccAPB2ENR.address, RccAPB2ENR.make(DBGMCUEN=1, SYSCFGEN=1)),
+    clock=("RCC_APB2ENR", RccAPB2ENR.address, RccAPB2ENR.make(DBGMCUEN=1)),
 )
 DEBUG_F3 = debug(0xE004_2000, low_power=0b111)
 
@@ -75,12 +70,6 @@ COMMON = (
         RccAPB1ENR.address,
         clear=RccAPB1ENR.make(WWDGEN=1),
     ),
-)
-SRAM_AT_0 = Step(
-    "SYSCFG_CFGR1",
-    "a Cortex-M0 has no VTOR: with SRAM at address 0, NMI and HardFault find the loader's vectors there",
-    SyscfgCFGR1.address,
-    set=SyscfgCFGR1.make(MEM_MODE=3),
 )
 
 
@@ -101,12 +90,13 @@ def _described(name: str, manual: str, debug_setup: tuple[Step, ...], steps: tup
         controllers=STM32F1.controllers[:1],
         start=STM32F1.start | OBL_LAUNCH,
         protection=protection,
+        erase=lambda _size: ERASE,
         debug_setup=debug_setup,
         preparations=(*debug_setup, *steps),
     )
 
 
-STM32F0 = _described("STM32F0", "RM0091", DEBUG_F0, (*COMMON, SRAM_AT_0))
+STM32F0 = _described("STM32F0", "RM0091", DEBUG_F0, COMMON)
 STM32F3 = _described("STM32F3", "RM0316", DEBUG_F3, COMMON)
 
 CCM_KIB = {

@@ -28,6 +28,7 @@ class Own:
 L4 = Own({2048: 22.02e-3}, 81.69e-6)
 F4 = Own({16384: 0.25, 65536: 0.55, 131072: 1.0}, 16e-6)
 G0 = Own({2048: 22e-3}, 85e-6)
+F0 = Own({2048: 30e-3}, 52.5e-6)
 H7 = Own({131072: 1.0}, 100e-6)
 
 OWN = {
@@ -40,6 +41,7 @@ OWN = {
     "stm32g0b1re": G0,
     "stm32c031c6": G0,
     "stm32h743zi": H7,
+    "stm32f091rc": F0,
 }
 WRP = {
     "stm32l431rc": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
@@ -50,6 +52,7 @@ WRP = {
     "stm32g071rb": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
     "stm32g0b1re": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
     "stm32c031c6": ("wrp=8-9", 8 * 2 * KIB, "WRP1AR reads 0x"),
+    "stm32f091rc": ("wrp=8-9", 8 * 2 * KIB, "WRPR reads 0x"),
     "stm32h743zi": ("wrp=1-2", 128 * KIB, "WPSN_CUR1 reads 0x"),
 }
 boards = pytest.mark.parametrize("chip", OWN)
@@ -149,7 +152,13 @@ def test_stale_errors(chip: str) -> None:
     async def body(bench: Bench) -> None:
         family = bench.chip.family
         registers = family.controllers[0]
-        await bench.poke(*((registers.key, key) for key in family.keys), (FLASH + 0x100, 0x1234_5678))
+        bench.board.write_flash(FLASH + 0x100, bytes(2))
+        await bench.poke(*((registers.key, key) for key in family.keys))
+        if family.program_unit == 2:  # other accesses than half-words fault there
+            await bench.poke((registers.control, family.program_word or 1))
+            await bench.memory.write(FLASH + 0x100, b"\x12\x34")
+        else:
+            await bench.poke((FLASH + 0x100, 0x1234_5678))
         assert await bench.memory.read32(registers.status) & family.error_mask
         await load(bench, FLASH, noise(2001))
         assert bench.board.read_flash(FLASH, 2001) == noise(2001)
