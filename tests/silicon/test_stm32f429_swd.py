@@ -6,10 +6,10 @@ and of the core registers behind DCRDR only what ran then could know the content
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
-from support.sigrok import capture
+from support.sigrok import CAPTURES, Capture, capture
 from support.silicon import Packet, PlayedClock, SwdPlayer
 
 from haltpoint.sim.adi.sw_dp import Phase
@@ -20,6 +20,7 @@ from haltpoint.sim.ftdi.board import make_swj
 DHCSR, DCRDR, AIRCR = 0xE000_EDF0, 0xE000_EDF8, 0xE000_ED0C
 DBGMCU_CR, DBGMCU_APB1_FZ, IDCODE = 0xE004_2004, 0xE004_2008, 0x1007_6419
 HALT, RUN = 0xA05F_0003, 0xA05F_0001
+PREFIX, STALE = "stm32f429zit6_", -1
 POWERED_UP, READOK = 0x5000_0000, 0x40
 
 
@@ -35,6 +36,7 @@ class Session:
     prigroup: int = 0
     debug_mcu: int = 0
     selected: bool = True  # SWD, with the line idle
+    memory: tuple[tuple[int, int], ...] = ()  # words that were there
 
     def __str__(self) -> str:
         return self.name
@@ -71,6 +73,8 @@ class Chip:
             self.poke(DHCSR, session.debugging)
         if session.prigroup:
             self.poke(AIRCR, 0x05FA_0000 | session.prigroup << 8)
+        for address, word in session.memory:
+            self.machine.bus.patch(address, word.to_bytes(4, "little"))
         self.machine.ap_read(DHCSR, 4)  # S_RESET_ST was read long ago
 
     def poke(self, address: int, value: int) -> None:
@@ -108,7 +112,7 @@ def is_content(packet: Packet) -> bool:
 def test_session(session: Session) -> None:
     chip = make_chip(session)
     player = SwdPlayer(chip.swj, chip.wire)
-    packets = player.play(capture(f"swd/stm32f429zit6_{session.name}"))
+    packets = player.play(capture(f"swd/{PREFIX}{session.name}"))
     differences = [packet for packet in player.differences() if not is_content(packet)]
     assert not differences, f"{len(differences)} of {len(packets)} packets differ:\n" + "\n".join(
         str(packet) for packet in differences[:40]
@@ -120,3 +124,64 @@ def test_session(session: Session) -> None:
         *range(0x2000_0000, 0x2003_0000),
         DCRDR,
     }
+
+
+# --- captures that join the folder later
+
+
+def others() -> list[str]:
+    known = {session.name for session in SESSIONS}
+    names = sorted(path.stem.removeprefix(PREFIX) for path in (CAPTURES / "swd").glob(f"{PREFIX}*.sr"))
+    return [name for name in names if name not in known]
+
+
+def what_was_left(name: str, session: Capture) -> Session:
+    """Find out from the capture itself what a session began with: the first word of each place that was read first."""
+    blank = Session(name, 0, 0, selected=not begins_with_a_line_reset(session))
+    chip = make_chip(blank)
+    player = SwdPlayer(chip.swj, chip.wire)
+    written: set[int] = set()
+    store = chip.board.wire.write
+
+    def noted(address: int, value: int, width: int) -> None:
+        written.add(address & ~3)
+        store(address, value, width)
+
+    chip.board.wire.write = noted  # type: ignore[method-assign]
+    first: dict[int | None, int] = {}
+    fresh: dict[int, int] = {}
+    for packet in player.play(session):
+        if packet.read and packet.real_ack == 0b001 and (packet.ap or packet.address == 0xC):
+            word = packet.real_data & 0xFFFF_FFFF
+            if packet.source not in written:
+                first.setdefault(packet.source if first else STALE, word)
+            if packet.source is not None and packet.source not in written and packet.source < 0x4000_0000:
+                fresh.setdefault(packet.source, word)
+    dhcsr = first.get(DHCSR, 0)
+    return replace(
+        blank,
+        stale=first.get(STALE, 0),
+        debugging=HALT if dhcsr & 1 << 17 else RUN if dhcsr & 1 else 0,
+        prigroup=first.get(AIRCR, 0) >> 8 & 7,
+        debug_mcu=first.get(DBGMCU_CR, 0),
+        memory=tuple((address, word) for address, word in fresh.items() if in_memory(address)),
+    )
+
+
+def in_memory(address: int) -> bool:
+    return address % 4 == 0 and (0x0800_0000 <= address < 0x0820_0000 or 0x2000_0000 <= address < 0x2003_0000)
+
+
+def begins_with_a_line_reset(session: Capture) -> bool:
+    levels = session.levels("swdio")
+    return all(levels[edge - 1] for edge in session.rising("swclk")[:50])
+
+
+@pytest.mark.parametrize("name", [*others(), "core_step", "connect", "core_system_reset", "get_option_bytes"])
+def test_a_session_with_presets_from_itself(name: str) -> None:
+    session = capture(f"swd/{PREFIX}{name}")
+    chip = make_chip(what_was_left(name, session))
+    player = SwdPlayer(chip.swj, chip.wire)
+    player.play(session)
+    differences = [packet for packet in player.differences() if not is_content(packet)]
+    assert not differences, f"{len(differences)} differ:\n" + "\n".join(str(packet) for packet in differences[:40])
