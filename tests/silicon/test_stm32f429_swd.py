@@ -140,23 +140,24 @@ def what_was_left(name: str, session: Capture) -> Session:
     blank = Session(name, 0, 0, selected=not begins_with_a_line_reset(session))
     chip = make_chip(blank)
     player = SwdPlayer(chip.swj, chip.wire)
-    written: set[int] = set()
+    written: dict[int, int] = {}  # number of the packet by address
     store = chip.board.wire.write
 
     def noted(address: int, value: int, width: int) -> None:
-        written.add(address & ~3)
+        written.setdefault(address & ~3, len(player.packets))
         store(address, value, width)
 
     chip.board.wire.write = noted  # type: ignore[method-assign]
     first: dict[int | None, int] = {}
     fresh: dict[int, int] = {}
-    for packet in player.play(session):
-        if packet.read and packet.real_ack == 0b001 and (packet.ap or packet.address == 0xC):
-            word = packet.real_data & 0xFFFF_FFFF
-            if packet.source not in written:
-                first.setdefault(packet.source if first else STALE, word)
-            if packet.source is not None and packet.source not in written and packet.source < 0x4000_0000:
-                fresh.setdefault(packet.source, word)
+    for number, packet in enumerate(player.play(session), 1):
+        if not packet.read or packet.real_ack != 0b001 or not (packet.ap or packet.address == 0xC):
+            continue
+        word, source = packet.real_data & 0xFFFF_FFFF, packet.source
+        if source is None or number <= written.get(source, number):
+            first.setdefault(source if first else STALE, word)
+            if source is not None and in_memory(source):
+                fresh.setdefault(source, word)
     dhcsr = first.get(DHCSR, 0)
     return replace(
         blank,
@@ -164,7 +165,7 @@ def what_was_left(name: str, session: Capture) -> Session:
         debugging=HALT if dhcsr & 1 << 17 else RUN if dhcsr & 1 else 0,
         prigroup=first.get(AIRCR, 0) >> 8 & 7,
         debug_mcu=first.get(DBGMCU_CR, 0),
-        memory=tuple((address, word) for address, word in fresh.items() if in_memory(address)),
+        memory=tuple(fresh.items()),
     )
 
 
