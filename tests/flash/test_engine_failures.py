@@ -165,7 +165,7 @@ def test_a_fault() -> None:
 def test_a_stop_at_another_place() -> None:
     async def body(bench: Bench) -> None:
         later(bench, 0.5, lambda: bench.board.machine.bus.patch(0x2000_0040, b"\x00\xbe" * 0xC0))
-        with pytest.raises(LoaderError, match=r"stopped at 0x200001\w\w, not at the loader's end 0x200000B0"):
+        with pytest.raises(LoaderError, match=r"stopped at 0x200001\w\w, not at the loader's end 0x200000B4"):
             await bench.load(noise(32768))
         await left_in_order(bench)
 
