@@ -10,18 +10,17 @@ from support.flash_load import noise
 from support.real_gdb import run_gdb, serving
 
 
-@pytest.mark.parametrize(
-    ("board", "start"),
-    [("sim:stm32f429zi", 0x0800_C000), ("sim:stm32g0b1re", 0x0803_F123), ("sim:stm32l431rc", 0x0800_0001)],
-)
+BOARDS = {"sim:stm32f429zi": 0x0800_C000, "sim:stm32g0b1re": 0x0803_F123, "sim:stm32l431rc": 0x0800_0001}
+
+
+@pytest.mark.parametrize(("board", "start"), BOARDS.items())
 def test_load_and_compare(board: str, start: int, tmp_path: Path) -> None:
     raw, elf = tmp_path / "image.bin", tmp_path / "image.elf"
     raw.write_bytes(noise(90_001 if "f4" in board else 9_001))
-    subprocess.run(
-        ["arm-none-eabi-objcopy", "-I", "binary", "-O", "elf32-littlearm", "-B", "arm", "--rename-section",
-         ".data=.text,alloc,load,readonly,code,contents", f"--change-section-address=.data={start:#x}", str(raw), str(elf)],
-        check=True,
-    )  # fmt: skip
+    command = ["arm-none-eabi-objcopy", "-I", "binary", "-O", "elf32-littlearm", "-B", "arm"]
+    command += ["--rename-section", ".data=.text,alloc,load,readonly,code,contents"]
+    command += [f"--change-section-address=.data={start:#x}", str(raw), str(elf)]
+    subprocess.run(command, check=True)
     with serving(board) as server:
         transcript = run_gdb(server.port, [f"file {elf}", "load", "compare-sections"])
     assert "matched" in transcript
