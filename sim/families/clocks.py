@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..bus import Peripheral, Unmodelled
+from ..bus import Unmodelled
 from ..clock import Event, VirtualClock
 from ..rcc import ResetCause
+from .strict import StrictShadow
 from .words import Word
 
 __all__ = ["ClockPlan", "Clocks", "Oscillator"]
@@ -59,16 +60,16 @@ class ClockPlan:
     start_ready: tuple[str, ...] = ("MSI",)
 
 
-class Clocks(Peripheral):
+class Clocks(StrictShadow):
     """``on_core_clock`` is told each new core frequency in Hz."""
 
     name = "RCC"
     size = 0x400
-    shadow = True
 
     def __init__(
         self, plan: ClockPlan, clock: VirtualClock, on_core_clock: Callable[[int], None], *, hse: int, core_hz: int
     ) -> None:
+        super().__init__()
         self.plan = plan
         self.base = plan.base
         self.clock = clock
@@ -100,8 +101,6 @@ class Clocks(Peripheral):
         self._starting.clear()
         keep = {name: self.registers[name] for name in self.plan.survivors}
         self.registers = {name: word.reset for name, word in self.plan.registers.items()} | keep
-        cause_register = self.plan.cause_register
-        self.registers[cause_register] &= self.plan.registers[cause_register].mask
         self.flags |= self.cause | ResetCause.PIN
         self.cause = int(ResetCause.SOFTWARE)
         for oscillator in self.plan.oscillators:

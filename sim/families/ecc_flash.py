@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..bus import BusFault, Peripheral, Unmodelled
+from ..bus import BusFault, Unmodelled
 from ..chip import ChipModel, FlashBank
 from ..clock import Event
 from ..fpec import KeySequence
@@ -47,19 +47,20 @@ from .ecc_plan import (
     EccPlan,
 )
 from .family import FlashHost
+from .strict import StrictShadow
 
 __all__ = ["EccFlash"]
 
 
-class EccFlash(Peripheral):
+class EccFlash(StrictShadow):
     """The register block and the operations; one :class:`EccBank` per bank takes the stores."""
 
     name = "FLASH"
     size = 0x400
-    shadow = True
     open_lock_refuses_keys = False
 
     def __init__(self, plan: EccPlan, chip: ChipModel, host: FlashHost) -> None:
+        super().__init__()
         self.plan, self.chip, self.host = plan, chip, host
         self.base = plan.base
         self.banks = [EccBank(self, index, bank) for index, bank in enumerate(chip.banks)]

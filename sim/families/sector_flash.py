@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..bus import BusFault, Peripheral, Unmodelled
+from ..bus import BusFault, Unmodelled
 from ..chip import ChipModel, FlashBank
 from ..clock import Event
 from ..fpec import KeySequence
 from .family import FlashHost
 from .sector_bank import LOCK, PG, WRPERR, OneTimeArea, SectorBank
 from .sector_options import SectorOptionPlan, SectorOptions
+from .strict import StrictShadow
 
 __all__ = ["SectorFlash", "SectorPlan", "SectorTiming"]
 
@@ -55,15 +56,15 @@ class SectorPlan:
     irq: int = 4
 
 
-class SectorFlash(Peripheral):
+class SectorFlash(StrictShadow):
     """The register block and the operations; one :class:`SectorBank` per bank takes the stores."""
 
     name = "FLASH"
     size = 0x400
-    shadow = True
     open_lock_refuses_keys = False
 
     def __init__(self, plan: SectorPlan, chip: ChipModel, host: FlashHost) -> None:
+        super().__init__()
         self.plan, self.chip, self.host = plan, chip, host
         self.base = plan.base
         self.banks = [SectorBank(self, index, bank) for index, bank in enumerate(chip.banks)]

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..bus import Peripheral, Unmodelled
+from ..bus import Unmodelled
 from ..chip import ChipModel, FlashBank
 from ..clock import Event
 from ..flash_unit import check_pages
 from ..fpec import KeySequence
 from .family import FlashHost
+from .strict import StrictShadow
 from .word_bank import BANK, WordBank
 
 __all__ = ["WordFlash", "WordPlan", "WordTiming"]
@@ -49,15 +50,15 @@ class WordPlan:
     option_time: int = 250_000_000_000
 
 
-class WordFlash(Peripheral):
+class WordFlash(StrictShadow):
     """The shared registers; one :class:`WordBank` per bank has the rest."""
 
     name = "FLASH"
     size = 0x400
-    shadow = True
     open_lock_refuses_keys = False
 
     def __init__(self, plan: WordPlan, chip: ChipModel, host: FlashHost) -> None:
+        super().__init__()
         self.plan, self.chip, self.host = plan, chip, host
         self.base = plan.base
         self.banks = [WordBank(self, index, bank) for index, bank in enumerate(chip.banks)]
@@ -164,6 +165,7 @@ class WordFlash(Peripheral):
         control = (OPTLOCK if self.options_locked else 0) | (OPTSTART if self._storing is not None else 0)
         busy = 1 if self._storing is not None else 0
         words = {"ACR": self.acr, "OPTCR": control, "OPTSR_CUR": self.active | busy, "OPTSR_PRG": self.requested}
+        words |= {"OPTKEYR": 0, "OPTCCR": 0}
         for bank in self.banks:
             for name, value in words.items():
                 self.publish(SHARED[name] + bank.shift, value)

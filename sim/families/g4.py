@@ -1,0 +1,406 @@
+"""STM32G4: G431 and G474 (RM0440), Cortex-M4. STM32WB55 (RM0434) and WLE5 (RM0461): their Cortex-M4 alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from ..chip import KIB, MS, SRAM, US, ChipModel, FlashBank, Ram
+from .clocks import ClockPlan, Oscillator
+from .debug_mcu import DebugPlan
+from .ecc_flash import EccFlash
+from .ecc_options import OptionPlan, ProtectedArea
+from .ecc_plan import MER1, EccPlan
+from .family import DmaPlan, Family, SystemMemory
+from .l4 import L4_TIMING, MSI_HZ
+from .plain import PlainPlan
+from .words import words
+
+__all__ = ["G4_CHIPS", "G4_FAMILIES"]
+
+HSI_HZ = 16_000_000
+
+# --- clocks
+
+_RCC_G4 = """
+    CR        00 00000100 010D0300
+    ICSCR     04 40000000 7F000000
+    CFGR      08 00000005 7F003FF3
+    PLLCFGR   0C 00001000 FF737FF3
+    CIER      18 0 77B
+    CIFR      1C 0 0
+    CICR      20 0 0
+    AHB1RSTR  28 0 111F
+    AHB2RSTR  2C 0 050F607F
+    AHB3RSTR  30 0 101
+    APB1RSTR1 38 0 D2FEC13F
+    APB1RSTR2 3C 0 103
+    APB2RSTR  40 0 0437F801
+    AHB1ENR   48 100 111F
+    AHB2ENR   4C 0 050F607F
+    AHB3ENR   50 0 101
+    APB1ENR1  58 400 D2FECD3F
+    APB1ENR2  5C 0 103
+    APB2ENR   60 0 0437F801
+    CCIPR     88 0 FFFFFFFF
+    BDCR      90 0 0301837D
+    CSR       94 0 1
+    CRRCR     98 0 1
+    CCIPR2    9C 0 00300003
+"""
+_RCC_WB = """
+    CR        00 00000061 051D0BF5
+    ICSCR     04 40000000 7F00FF00
+    CFGR      08 00070000 7F00BFF3
+    PLLCFGR   0C 22041000 FF3F7F73
+    CIER      18 0 FFF
+    CIFR      1C 0 0
+    CICR      20 0 0
+    AHB1RSTR  28 0 11007
+    AHB2RSTR  2C 0 1209F
+    AHB3RSTR  30 0 021F0100
+    APB1RSTR1 38 0 85A04201
+    APB1RSTR2 3C 0 21
+    APB2RSTR  40 0 265800
+    APB3RSTR  44 0 1
+    AHB1ENR   48 100 11007
+    AHB2ENR   4C 0 1209F
+    AHB3ENR   50 02080000 021F0100
+    APB1ENR1  58 400 85A04E01
+    APB1ENR2  5C 0 21
+    APB2ENR   60 0 265800
+    CCIPR     88 0 FFFFFFFF
+    BDCR      90 0 0301837D
+    CSR       94 0 C015
+    CRRCR     98 0 1
+"""
+_RCC_WL = """
+    CR        00 00000061 01390BFD
+    ICSCR     04 40000000 7F00FF00
+    CFGR      08 00070000 7F00BFF3
+    PLLCFGR   0C 22040100 FF3F7F73
+    CIER      18 0 3B
+    CIFR      1C 0 0
+    CICR      20 0 0
+    AHB1RSTR  28 0 1007
+    AHB2RSTR  2C 0 87
+    AHB3RSTR  30 0 020F0000
+    APB1RSTR1 38 0 A0E24001
+    APB1RSTR2 3C 0 61
+    APB2RSTR  40 0 65A00
+    APB3RSTR  44 0 1
+    AHB1ENR   48 0 1007
+    AHB2ENR   4C 0 87
+    AHB3ENR   50 02080000 020F0000
+    APB1ENR1  58 0 A0E24C01
+    APB1ENR2  5C 0 61
+    APB2ENR   60 0 65A00
+    APB3ENR   64 0 1
+    CCIPR     88 0 FFFFFFFF
+    BDCR      90 0 0301837D
+    CSR       94 0001C600 0F11
+"""
+
+
+def _inputs(name: str, registers: Mapping[str, int]) -> str:
+    return ("none", "MSI", "HSI", "HSE")[registers["PLLCFGR"] & 3] if name == "PLL" else ""
+
+
+def _pll(registers: Mapping[str, int], source: int) -> int:
+    """The R output of the G4: M has 4 bits, R is 2, 4, 6 or 8."""
+    plan = registers["PLLCFGR"]
+    vco = source // ((plan >> 4 & 0xF) + 1) * (plan >> 8 & 0x7F)
+    return vco // (2 * ((plan >> 25 & 3) + 1)) if plan >> 24 & 1 else 0
+
+
+def _wireless_pll(registers: Mapping[str, int], source: int) -> int:
+    """The R output of WB and WL: M has 3 bits, R is 2 to 8."""
+    plan = registers["PLLCFGR"]
+    return source // ((plan >> 4 & 7) + 1) * (plan >> 8 & 0x7F) // ((plan >> 29) + 1) if plan >> 28 & 1 else 0
+
+
+def _frequency(name: str, registers: Mapping[str, int], hse: int) -> int:
+    if name != "PLL":
+        return {"HSI": HSI_HZ, "HSE": hse, "none": 0}[name]
+    return _pll(registers, _frequency(_inputs(name, registers), registers, hse))
+
+
+def _wireless_frequency(name: str, registers: Mapping[str, int], hse: int) -> int:
+    if name == "PLL":
+        return _wireless_pll(registers, _wireless_frequency(_inputs(name, registers), registers, hse))
+    msi = MSI_HZ[min(registers["CR"] >> 4 & 0xF, 11)]
+    return {"MSI": msi, "HSI": HSI_HZ, "HSE": 32_000_000 if hse else 0, "none": 0}[name]
+
+
+_HSI = Oscillator("HSI", "CR", 1 << 8, 1 << 10, 2 * US)
+_HSE = Oscillator("HSE", "CR", 1 << 16, 1 << 17, 2 * MS)
+_PLL = Oscillator("PLL", "CR", 1 << 24, 1 << 25, 40 * US)
+_LSI = Oscillator("LSI", "CSR", 1, 2, 125 * US)
+_HSI48 = Oscillator("HSI48", "CRRCR", 1, 2, 6 * US)
+_MSI = Oscillator("MSI", "CR", 1, 2, 10 * US)
+_CLOCKS_G4 = ClockPlan(
+    base=0x4002_1000,
+    registers=words(_RCC_G4),
+    oscillators=(_HSI, _HSE, _PLL, _LSI, _HSI48),
+    sources=("", "HSI", "HSE", "PLL"),
+    frequency=_frequency,
+    inputs=_inputs,
+    limit_hz=170_000_000,
+    holds={"PLLCFGR": ("PLL", 0xFFFF_FFFF)},
+    set_only={"APB1ENR1": 1 << 11},
+    refuse={"BDCR": 1},
+    start_ready=("HSI",),
+)
+_CLOCKS_WB = replace(
+    _CLOCKS_G4,
+    base=0x5800_0000,
+    registers=words(_RCC_WB),
+    oscillators=(_MSI, _HSI, _HSE, _PLL, _LSI, _HSI48),
+    sources=("MSI", "HSI", "HSE", "PLL"),
+    frequency=_wireless_frequency,
+    limit_hz=64_000_000,
+    start_ready=("MSI",),
+)
+_CLOCKS_WL = replace(
+    _CLOCKS_WB, registers=words(_RCC_WL), oscillators=(_MSI, _HSI, _HSE, _PLL, _LSI), limit_hz=48_000_000
+)
+
+# --- flash
+
+_REGISTERS = {"ACR": 0x00, "PDKEYR": 0x04, "KEYR": 0x08, "OPTKEYR": 0x0C, "SR": 0x10, "CR": 0x14, "ECCR": 0x18}
+_WIRELESS = {name: at for name, at in _REGISTERS.items() if name != "PDKEYR"}
+_STORED = ("OPTR", "PCROP1SR", "PCROP1ER", "WRP1AR", "WRP1BR", "SEC1R")
+_OPTIONS_G4 = OptionPlan(
+    registers=words(
+        """
+        OPTR     20 FFEFF8AA 7F8F77FF
+        PCROP1SR 24 FFFFFFFF 00007FFF
+        PCROP1ER 28 FFFF0000 80007FFF
+        WRP1AR   2C FF80FFFF 007F007F
+        WRP1BR   30 FF80FFFF 007F007F
+        SEC1R    70 FFFEFF00 000100FF
+        """
+    ),
+    areas=(ProtectedArea("WRP1AR", 0, 7), ProtectedArea("WRP1BR", 0, 7)),
+    stored={name: 0x1FFF_7800 + 8 * n for n, name in enumerate(_STORED)},
+    memory=((0x1FFF_7800, 0x30),),
+    refuse=(("OPTR", 1 << 26, 1 << 26), ("PCROP1SR", 0x7FFF, 0x7FFF), ("SEC1R", 1 << 16, 0)),
+)
+_OPTIONS_G474 = replace(
+    _OPTIONS_G4,
+    registers=_OPTIONS_G4.registers
+    | words(
+        """
+        OPTR     20 FFEFF8AA 7FDF77FF
+        PCROP2SR 44 FFFFFFFF 00007FFF
+        PCROP2ER 48 FFFF0000 00007FFF
+        WRP2AR   4C FF80FFFF 007F007F
+        WRP2BR   50 FF80FFFF 007F007F
+        SEC2R    74 FFFEFF00 000000FF
+        """
+    ),
+    areas=(*_OPTIONS_G4.areas, ProtectedArea("WRP2AR", 1, 7), ProtectedArea("WRP2BR", 1, 7)),
+    refuse=(*_OPTIONS_G4.refuse, ("OPTR", 1 << 20 | 1 << 22, 1 << 22)),  # other boot bank, single bank
+)
+_OPTIONS_WL = OptionPlan(
+    registers=words(
+        """
+        OPTR      20 3FFFF0AA 4F8F7FFF
+        PCROP1ASR 24 FFFFFFFF 000000FF
+        PCROP1AER 28 FFFFFF00 800000FF
+        WRP1AR    2C FF80FFFF 007F007F
+        WRP1BR    30 FF80FFFF 007F007F
+        PCROP1BSR 34 FFFFFFFF 000000FF
+        PCROP1BER 38 FFFFFF00 000000FF
+        """
+    ),
+    areas=(ProtectedArea("WRP1AR", 0, 7), ProtectedArea("WRP1BR", 0, 7)),
+    stored={"OPTR": 0x1FFF_7800, "WRP1AR": 0x1FFF_7818, "WRP1BR": 0x1FFF_7820},
+    memory=((0x1FFF_7800, 0x80),),
+    refuse=(("OPTR", 1 << 26, 1 << 26), ("PCROP1ASR", 0xFF, 0xFF), ("PCROP1BSR", 0xFF, 0xFF)),
+)
+_OPTIONS_WB = replace(
+    _OPTIONS_WL,
+    registers=words(
+        """
+        OPTR      20 3DFFF1AA 7F8F7FFF
+        PCROP1ASR 24 FFFFFFFF 000001FF
+        PCROP1AER 28 FFFFFE00 800001FF
+        WRP1AR    2C FF00FFFF 00FF00FF
+        WRP1BR    30 FF00FFFF 00FF00FF
+        PCROP1BSR 34 FFFFFFFF 000001FF
+        PCROP1BER 38 FFFFFE00 000001FF
+        SFR       80 FFFFFFFF 00000000
+        SRRVR     84 FFFFFFFF 00000000
+        """
+    ),
+    areas=(ProtectedArea("WRP1AR", 0), ProtectedArea("WRP1BR", 0)),
+    stored={"OPTR": 0x1FFF_8000, "WRP1AR": 0x1FFF_8018, "WRP1BR": 0x1FFF_8020},
+    memory=((0x1FFF_8000, 0x80),),
+    refuse=(("OPTR", 1 << 26, 1 << 26), ("PCROP1ASR", 0x1FF, 0x1FF), ("PCROP1BSR", 0x1FF, 0x1FF)),
+)
+_FLASH_G431 = EccPlan(
+    registers=_REGISTERS,
+    acr=(0x4_0600, 0x4_7F0F),
+    timing=L4_TIMING,
+    options=_OPTIONS_G4,
+    page_bits=(3, 6),
+    one_time=(0x1FFF_7000, 0x400),
+)
+_FLASH_G474 = replace(_FLASH_G431, options=_OPTIONS_G474, page_bits=(3, 7), bank_bit=11, mass_bits=(MER1, 1 << 15))
+_FLASH_WL = replace(
+    _FLASH_G431,
+    registers=_WIRELESS,
+    acr=(0x600, 0x1_8F07),
+    options=_OPTIONS_WL,
+    page_bits=(3, 7),
+    base=0x5800_4000,
+    empty="ACR",
+    shows_configuration=True,
+)
+_FLASH_WB = replace(_FLASH_WL, options=_OPTIONS_WB, page_bits=(3, 8), row=512)
+
+# --- the rest
+
+_A1, _A12, _A2 = "APB1ENR1", "APB1ENR2", "APB2ENR"
+_MUX: tuple[str, int, None, str, dict[str, int]] = (
+    "DMAMUX",
+    0x4002_0800,
+    None,
+    "\n".join(f"C{n}CR {4 * n:X} 0 7F" for n in range(16)),
+    {},
+)
+_PWR = "".join(f"PUCR{p} {0x20 + 8 * n:X} 0 FFFF\nPDCR{p} {0x24 + 8 * n:X} 0 FFFF\n" for n, p in enumerate("ABCDEFGH"))
+_PWR += "CR1 00 200 471F\nCR2 04 0 7FF\nCR3 08 8000 FFFF\nCR4 0C 0 FFFF\nSR1 10 0 0\nSR2 14 100 0\nSCR 18 0 0"
+_TIMERS = (("TIM2", 0x4000_0000, (_A1, 0)), ("TIM1", 0x4001_2C00, (_A2, 11)))
+_USARTS = (("USART1", 0x4001_3800, (_A2, 14)), ("LPUART1", 0x4000_8000, (_A12, 0)))
+_PLAIN_G4 = PlainPlan(
+    port_base=0x4800_0000,
+    port_gate=("AHB2ENR", 0),
+    timers=(*_TIMERS, ("TIM6", 0x4000_1000, (_A1, 4)), ("TIM7", 0x4000_1400, (_A1, 5))),
+    usarts=(*_USARTS, ("USART2", 0x4000_4400, (_A1, 17)), ("USART3", 0x4000_4800, (_A1, 18))),
+    files=(("PWR", 0x4000_7000, (_A1, 28), _PWR + "\nCR5 80 100 100", {}), _MUX),
+    crc=(0x4002_3000, ("AHB1ENR", 12)),
+    places=(
+        (0x1000_0000, 0x1000_2800),
+        (0x4000_0000, 0x4000_B000),
+        (0x4001_0000, 0x4001_6C00),
+        (0x4002_0000, 0x4002_4400),
+        (0x4800_0000, 0x4800_1C00),
+        (0x5000_0000, 0x5006_0C00),
+    ),
+)
+_PLAIN_WB = replace(
+    _PLAIN_G4,
+    timers=_TIMERS,
+    usarts=_USARTS,
+    files=(("PWR", 0x5800_0400, None, _PWR, {}), _MUX),
+    places=(
+        (0x4000_0000, 0x4000_9800),
+        (0x4001_0000, 0x4001_5800),
+        (0x4002_0000, 0x4002_4400),
+        (0x4800_0000, 0x4800_2000),
+        (0x5000_0000, 0x5006_0C00),
+        (0x5800_0000, 0x5800_5000),
+    ),
+)
+_SYSTEM = SystemMemory(0x1FFF_0000, 0x7000, 0x1FFF_75E0, 0x1FFF_7590, cells=((0x1FFF_7400, 0x400),))
+_G431 = Family(
+    clocks=_CLOCKS_G4,
+    debug=DebugPlan({0x04: 0xE7, 0x08: 0xC060_1C3F, 0x0C: 2, 0x10: 0x3C17_2800}, (0x08, 12), (0x08, 11)),
+    system=_SYSTEM,
+    plain=_PLAIN_G4,
+    make_flash=partial(EccFlash, _FLASH_G431),
+    wwdg_gate=(_A1, 11),
+    dmas=(
+        DmaPlan("DMA1", 0x4002_0000, 6, 0, tuple(range(11, 17))),
+        DmaPlan("DMA2", 0x4002_0400, 6, 1, (56, 57, 58, 59, 60, 97)),
+    ),
+)
+_EIGHT = (
+    DmaPlan("DMA1", 0x4002_0000, 8, 0, (*range(11, 18), 96)),
+    DmaPlan("DMA2", 0x4002_0400, 8, 1, (56, 57, 58, 59, 60, 97, 98, 99)),
+)
+_SEVEN = (
+    DmaPlan("DMA1", 0x4002_0000, 7, 0, tuple(range(11, 18))),
+    DmaPlan("DMA2", 0x4002_0400, 7, 1, tuple(range(54, 61))),
+)
+_DEBUG_WB = DebugPlan({0x04: 0x27, 0x3C: 0x80A0_1C01, 0x44: 0x20, 0x4C: 0x6_0800}, (0x3C, 12), (0x3C, 11))
+_WB55 = replace(
+    _G431,
+    clocks=_CLOCKS_WB,
+    debug=_DEBUG_WB,
+    plain=_PLAIN_WB,
+    make_flash=partial(EccFlash, _FLASH_WB),
+    dmas=_SEVEN,
+)
+G4_FAMILIES = {
+    "g431": _G431,
+    "g474": replace(
+        _G431,
+        plain=replace(_PLAIN_G4, places=_PLAIN_G4.places[1:]),
+        make_flash=partial(EccFlash, _FLASH_G474),
+        dmas=_EIGHT,
+    ),
+    "wb55": _WB55,
+    "wle5": replace(
+        _WB55,
+        clocks=_CLOCKS_WL,
+        debug=replace(_DEBUG_WB, registers={0x04: 7, 0x3C: 0x80E0_1C01, 0x44: 0x60, 0x4C: 0x6_0800}),
+        make_flash=partial(EccFlash, _FLASH_WL),
+    ),
+}
+
+
+def _chip(
+    name: str, family: str, idcode: int, banks: tuple[FlashBank, ...], rams: tuple[Ram, ...], *, newer: bool
+) -> ChipModel:
+    return ChipModel(
+        name=name,
+        description=f"{name.upper()}, {sum(bank.size for bank in banks) // KIB} KiB flash, Cortex-M4",
+        rams=rams,
+        banks=banks,
+        idcode=idcode,
+        boundary_scan_id=0x0600_0041 | (idcode & 0xFFF) << 12,
+        rom_table_part=idcode & 0xFFF,
+        ports="ABCDEH" if newer else "ABCDEFG",
+        unique_id=bytes.fromhex("1a0036001051383537363620"),
+        interrupts=63 if newer else 102,
+        family=family,
+        core="cortex-m4",
+        core_hz=4_000_000 if newer else HSI_HZ,
+        mpu_regions=8,
+        dpidr=0x6BA0_2477 if newer else 0x2BA0_1477,
+        jtag_id=0x6BA0_0477 if newer else 0x4BA0_0477,
+        ap_idr=0x2477_0011,
+    )
+
+
+def _flash(*sizes: int, page: int = 2) -> tuple[FlashBank, ...]:
+    return tuple(FlashBank(0x0800_0000 + n * sizes[0] * KIB, size * KIB, page * KIB) for n, size in enumerate(sizes))
+
+
+def _sram(first: int, second: int, ccm: int) -> tuple[Ram, ...]:
+    ccm_seen = SRAM + (first + second) * KIB
+    # The G431's is not on a page of 4 KiB there: it is only seen behind SRAM2, and 0x10000000 is a place.
+    core_coupled = (
+        Ram("CCM SRAM", ccm_seen, ccm * KIB)
+        if ccm_seen % 0x1000
+        else Ram("CCM SRAM", 0x1000_0000, ccm * KIB, (ccm_seen,))
+    )
+    return Ram("SRAM1", SRAM, first * KIB), Ram("SRAM2", SRAM + first * KIB, second * KIB), core_coupled
+
+
+_RAM_WB = (
+    Ram("SRAM1", SRAM, 192 * KIB),
+    Ram("SRAM2A", 0x1000_0000, 32 * KIB, (0x2003_0000,)),
+    Ram("SRAM2B", 0x1000_8000, 32 * KIB, (0x2003_8000,)),
+)
+_RAM_WL = (Ram("SRAM1", SRAM, 32 * KIB), Ram("SRAM2", SRAM + 32 * KIB, 32 * KIB))
+G4_CHIPS = (
+    _chip("stm32g431rb", "g431", 0x2003_6468, _flash(128), _sram(16, 6, 10), newer=False),
+    _chip("stm32g474re", "g474", 0x2003_6469, _flash(256, 256), _sram(80, 16, 32), newer=False),
+    _chip("stm32wb55rg", "wb55", 0x2001_6495, _flash(1024, page=4), _RAM_WB, newer=True),
+    _chip("stm32wle5jc", "wle5", 0x1003_6497, _flash(256), _RAM_WL, newer=True),
+)
