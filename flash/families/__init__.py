@@ -12,8 +12,9 @@ from .stm32g4 import DEVICES as G4
 from .stm32h7 import DEVICES as H7
 from .stm32l0 import DEVICES as L0
 from .stm32l4_chips import DEVICES as L4
+from .stm32u5 import DEVICES as U5
 from .stm32wb import DEVICES as WB
 
 __all__ = ["DEVICES"]
 
-DEVICES: tuple[Device, ...] = (*F0, *F1, *F4, *F7, *G0, *G4, *H7, *L0, *L4, *WB)
+DEVICES: tuple[Device, ...] = (*F0, *F1, *F4, *F7, *G0, *G4, *H7, *L0, *L4, *U5, *WB)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ...arm.register import Word, bit, bits
-from ..family import Controller, EmptyFlag, Family, Flag, Protection, Timing
+from ..family import Controller, EmptyFlag, Family, Flag, LoaderCode, Protection, Timing
 from ..loaders.stm32l4 import LOADER
 from ..memory_map import Sector
 from ..steps import Step
@@ -20,6 +21,7 @@ __all__ = [
     "WRP_BANK_2",
     "WWDG_CFR",
     "WWDG_CR",
+    "Places",
     "clear_word",
     "describe",
     "protection",
@@ -101,6 +103,19 @@ ERRORS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Offsets of registers: these are those of STM32L4."""
+
+    key: int = 0x08
+    status: int = 0x10
+    control: int = 0x14
+    options: int = 0x20
+
+
+L4_PLACES = Places()
+
+
 def describe(
     *,
     name: str,
@@ -116,6 +131,9 @@ def describe(
     debug_setup: tuple[Step, ...],
     verify_per_byte: float = 0.65e-6,
     empty: EmptyFlag | None = None,
+    places: Places = L4_PLACES,
+    unit: int = 8,
+    loader: LoaderCode = LOADER,
 ) -> Family:
     """A controller of this kind.
 
@@ -134,26 +152,30 @@ def describe(
         name=name,
         manual=manual,
         base=base,
-        controllers=(Controller("FLASH", 0x00, key=base + 0x08, status=base + 0x10, control=base + 0x14),),
+        controllers=(
+            Controller(
+                "FLASH", 0x00, key=base + places.key, status=base + places.status, control=base + places.control
+            ),
+        ),
         keys=KEYS,
         lock=CR.LOCK.mask,
         start=CR.STRT.mask | CR.OPTSTRT.mask | CR.OBL_LAUNCH.mask,
         busy=busy,
         errors=ERRORS,
         clear_status=clear_word(),
-        program_unit=8,
+        program_unit=unit,
         erased=0xFF,
         erase=lambda _size: erase,
         program=program,
         verify_per_byte=verify_per_byte,
         protection=protection(
-            base + 0x20, {name: (base + offset, number) for name, (offset, number) in areas.items()}, in_area
+            base + places.options, {name: (base + offset, number) for name, (offset, number) in areas.items()}, in_area
         ),
         preparations=(*debug_setup, *steps),
         debug_setup=debug_setup,
         watchdog_key=IWDG_KR,
         window_watchdog=WWDG_CR,
-        loader=LOADER,
+        loader=loader,
         erase_word=erase_word,
         program_word=CR.PG.mask,
         empty=empty,

@@ -12,7 +12,18 @@ from pathlib import Path
 __all__ = ["FAMILIES", "assemble"]
 
 HERE = Path(__file__).parent
-FAMILIES = ("stm32f1", "stm32f4", "stm32f4_half", "stm32h7", "stm32h7a", "stm32l0", "stm32l1", "stm32l4")
+FAMILIES = (
+    "stm32f1",
+    "stm32f4",
+    "stm32f4_half",
+    "stm32h7",
+    "stm32h7a",
+    "stm32l0",
+    "stm32l1",
+    "stm32l4",
+    "stm32l5",
+    "stm32u5",
+)
 SYMBOLS = ("entry", "done", "trap", "mailbox")
 BYTES_PER_LINE = 32
 

@@ -16,7 +16,7 @@ from haltpoint.flash.families import DEVICES
 from haltpoint.flash.memory_map import Region
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "stm32-chips.json"
-FAMILIES = {"F1", "F2", "F4", "L4", "L4+", "G0", "G4", "C0", "WB", "WL", "F0", "F3", "H7", "F7", "L0", "L1"}
+FAMILIES = {"F1", "F2", "F4", "L4", "L4+", "G0", "G4", "C0", "WB", "WL", "F0", "F3", "H7", "F7", "L0", "L1", "L5", "U5"}
 ALL_ONES = 0xFFFF_FFFF
 OTHER_CONTROLLERS = (0x485, 0x457)
 """H7R, H7S, and L01x, L02x, whose RAM is too small: not described."""

@@ -9,7 +9,6 @@ import pytest
 from support.flash_load import noise
 from support.real_gdb import run_gdb, serving
 
-
 BOARDS = {"sim:stm32f429zi": 0x0800_C000, "sim:stm32g0b1re": 0x0803_F123, "sim:stm32l431rc": 0x0800_0001}
 
 

@@ -1,0 +1,13 @@
+@ Flash of STM32U5 in quad words. RM0456 7.3.6 (page erase), 7.3.7 (programming: four words in order); the non-secure registers.
+@ The window watchdog's clock cannot be switched off, so its counter is reloaded.
+
+        .cpu    cortex-m0
+        .equ    WINDOWED, 1
+        .include "frame.inc"
+
+        .equ    SR, 0x20
+        .equ    CR, 0x28
+        .equ    START, 16               @ STRT
+        .equ    BYTES, 16
+        .equ    STEP, 4
+        .include "units.inc"
