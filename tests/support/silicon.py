@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from haltpoint.sim.adi.jtag_dp import JtagDp
 from haltpoint.sim.adi.sw_dp import Phase
@@ -15,7 +16,7 @@ from haltpoint.sim.machine import RESET_PULSE_PS
 
 from .sigrok import Capture
 
-__all__ = ["JtagPlayer", "Packet", "PlayedClock", "Scan", "SwdPlayer", "read_words"]
+__all__ = ["JtagPlayer", "Packet", "PlayedClock", "Scan", "SwdPlayer", "first_stale_word", "read_words"]
 
 
 class PlayedClock(WireClock):
@@ -44,6 +45,7 @@ class Scan:
     tdi: int = 0
     real: int = 0
     simulated: int = 0
+    source: int | None = None  # the address in memory that the captured word comes from
 
     def __str__(self) -> str:
         kind = "IR" if self.ir else f"DR {self.instruction:04b}"
@@ -54,11 +56,32 @@ class Scan:
 
 
 @dataclass
-class JtagPlayer:
-    """Plays TCK, TMS, TDI and TRST; compares TDO in the shift states, where it is driven."""
+class _Follower:
+    """Keeps the address of the last memory read: the next result that the access port hands out is its word."""
 
     swj: SwjDp
     wire: PlayedClock
+    _source: int | None = None
+
+    def _follow_reads(self) -> None:
+        target, ap = self.swj.port.target, self.swj.port.ap
+        read, plain = target.read, ap.read
+
+        def followed(address: int, width: int) -> int:
+            self._source = address
+            return read(address, width)
+
+        def plain_register(register: int) -> int:
+            self._source = None
+            return plain(register)
+
+        target.read, ap.read = followed, plain_register  # type: ignore[method-assign]
+
+
+@dataclass
+class JtagPlayer(_Follower):
+    """Plays TCK, TMS, TDI and TRST; compares TDO in the shift states, where it is driven."""
+
     scans: list[Scan] = field(default_factory=list)
     reset_pulses: list[tuple[float, float]] = field(default_factory=list)
 
@@ -71,6 +94,7 @@ class JtagPlayer:
         assert isinstance(cpu, JtagDp)
         scan: Scan | None = None
         self._watch_reset()
+        self._follow_reads()
         for edge in session.rising("tck")[start:]:
             before = samples[edge - 1]
             self.wire.go_to(edge * session.ps)
@@ -81,6 +105,7 @@ class JtagPlayer:
             if state in {State.SHIFT_DR, State.SHIFT_IR}:
                 if scan is None:
                     scan = Scan(edge * session.ps / 1e9, state is State.SHIFT_IR, cpu.instruction)
+                    scan.source = self._source if cpu.last is None else None
                 scan.tdi |= int(bool(before & tdi)) << scan.length
                 scan.real |= int(bool(before & tdo)) << scan.length
                 scan.simulated |= got << scan.length
@@ -110,13 +135,22 @@ def read_words(session: Capture) -> dict[int, int]:
 
     Follows TAR and the scans of DRW; a word belongs to the first read of its address.
     """
-    scans = _Follower()
+    scans = _WordFollower()
     for scan in _real_scans(session):
         scans.take(scan)
     return scans.words
 
 
-class _Follower:
+def first_stale_word(session: Capture) -> int:
+    """What the first scan behind an AP access captures before any read of its own: the last word of the time before."""
+    scans = _real_scans(session)
+    for before, scan in pairwise(scans):
+        if before.instruction == 0b1011:
+            return scan.real >> 3 & 0xFFFF_FFFF
+    return 0
+
+
+class _WordFollower:
     def __init__(self) -> None:
         self.words: dict[int, int] = {}
         self._written: set[int] = set()
@@ -197,14 +231,12 @@ class Packet:
 
 
 @dataclass
-class SwdPlayer:
+class SwdPlayer(_Follower):
     """Plays SWCLK and SWDIO; where the simulated target drives, its level is compared with the capture's.
 
     A different acknowledge ends the comparison: from there on the two would speak of different packets.
     """
 
-    swj: SwjDp
-    wire: PlayedClock
     packets: list[Packet] = field(default_factory=list)
     events: list[tuple[float, Callable[[], None]]] = field(default_factory=list)  # calls at milliseconds, in order
 
@@ -242,23 +274,6 @@ class SwdPlayer:
                 packet.written |= bit << 33 - left if left > 1 else 0
             last = phase
         return self.packets
-
-    _source: int | None = None
-
-    def _follow_reads(self) -> None:
-        """Keep the address of the last memory read: RDBUFF and the next AP read answer with its word."""
-        target, ap = self.swj.port.target, self.swj.port.ap
-        read, plain = target.read, ap.read
-
-        def followed(address: int, width: int) -> int:
-            self._source = address
-            return read(address, width)
-
-        def plain_register(register: int) -> int:
-            self._source = None
-            return plain(register)
-
-        target.read, ap.read = followed, plain_register  # type: ignore[method-assign]
 
     def differences(self) -> list[Packet]:
         """Packets that differ."""
