@@ -21,24 +21,25 @@ EVERY = 3  # of the transfers of a load
 def outcome(wire: str, knob: str, nth: int) -> tuple[str, int]:
     """What a load of 3 KiB comes to when the knob strikes at its nth chance, and how often it struck."""
     data = random.Random(7).randbytes(3 * 1024)
-    result = ["", 0]
+    told, struck = "", 0
 
     async def scenario(bench: Bench) -> None:
+        nonlocal told, struck
         faults: FaultKnobs = bench.board.faults
         getattr(faults, knob)(nth)
         try:
             with trio.fail_after(60):
                 await bench.load(data)
         except HaltpointError as error:
-            result[0] = type(error).__name__ if str(error).endswith(".") else "no sentence"
+            told = type(error).__name__ if str(error).endswith(".") else "no sentence"
         else:
             assert bench.board.read_flash(FLASH, len(data)) == data
-            result[0] = "exact"
-        result[1] = faults.injected
+            told = "exact"
+        struck = faults.injected
         faults.clear()
 
     on_board(f"sim:stm32f103c8,probe=ft2232h,wire={wire}", scenario)
-    return str(result[0]), int(result[1])
+    return told, struck
 
 
 @pytest.mark.parametrize("knob", KNOBS)
