@@ -18,7 +18,7 @@ def values(transcript: str) -> list[int]:
     return [int(text, 0) for text in re.findall(r"^\$\d+ = (0x[0-9a-f]+|-?\d+)", transcript, re.MULTILINE)]
 
 
-@pytest.fixture(params=PROBES.values(), ids=PROBES)
+@pytest.fixture(params=list(PROBES.values()), ids=list(PROBES))
 def through(request: pytest.FixtureRequest) -> str:
     """What makes a board's selector one with this kind of probe."""
     assert isinstance(request.param, str)
