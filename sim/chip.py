@@ -69,6 +69,7 @@ class ChipModel:
     ap_idr: int = 0x1477_0011
     dma2: bool = False
     pages_per_protection_bit: int = 1
+    erased: int = 0xFF  # what an erased byte reads as
     flash_at_0: bool = True  # the array is seen at 0 too
 
     @property

@@ -9,11 +9,20 @@ from .family import Family
 from .g0 import G0_FAMILIES
 from .g4 import G4_FAMILIES
 from .h7 import H7_FAMILIES
+from .l0 import L0_FAMILIES
 from .l4 import L4_FAMILIES
 
 __all__ = ["FAMILIES", "family_of"]
 
-FAMILIES: dict[str, Family] = {**F0_FAMILIES, **F4_FAMILIES, **G0_FAMILIES, **G4_FAMILIES, **H7_FAMILIES, **L4_FAMILIES}
+FAMILIES: dict[str, Family] = {
+    **F0_FAMILIES,
+    **F4_FAMILIES,
+    **G0_FAMILIES,
+    **G4_FAMILIES,
+    **H7_FAMILIES,
+    **L0_FAMILIES,
+    **L4_FAMILIES,
+}
 
 
 def family_of(chip: ChipModel) -> Family:

@@ -296,14 +296,7 @@ _PLAIN_WB = replace(
     timers=_TIMERS,
     usarts=_USARTS,
     files=(("PWR", 0x5800_0400, None, _PWR, {}), _MUX),
-    places=(
-        (0x4000_0000, 0x4000_9800),
-        (0x4001_0000, 0x4001_5800),
-        (0x4002_0000, 0x4002_4400),
-        (0x4800_0000, 0x4800_2000),
-        (0x5000_0000, 0x5006_0C00),
-        (0x5800_0000, 0x5800_5000),
-    ),
+    places=(*_PLAIN_G4.places[1:], (0x5800_0000, 0x5800_5000)),
 )
 _SYSTEM = SystemMemory(0x1FFF_0000, 0x7000, 0x1FFF_75E0, 0x1FFF_7590, cells=((0x1FFF_7400, 0x400),))
 _G431 = Family(

@@ -91,6 +91,7 @@ class FamilySoc:
             aliases = (bank.base - chip.flash_base,) if chip.flash_at_0 else ()
             name = f"flash at 0x{bank.base:08X}"
             bus.add_flash(name, bank.base, bank.size, self.controller.controller(bank), aliases=aliases)
+            bus.patch(bank.base, bytes([chip.erased]) * bank.size)
         system = self.family.system
         bus.add_rom("system memory", system.base, _boot_loader(system))
         for base, size in system.cells:
