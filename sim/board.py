@@ -179,11 +179,13 @@ class Board:
         return self.machine.bus.peek(address, length)
 
     def write_flash(self, address: int, data: bytes) -> None:
-        """Put ``data`` into the array; no time, no controller."""
+        """Put ``data`` into the array, as if it had been there when power came; no time, no controller."""
         try:
             self.machine.bus.patch(address, data)
         except BusFault as fault:
             raise FirmwareError(f"There is no flash at 0x{fault.address:08X}.") from fault
+        if self.machine.powered:
+            self.soc.flash.content_given()
 
 
 def open_board(selector: str) -> Board:

@@ -23,6 +23,9 @@ class FlashUnit(Protocol):
     def debug_disabled(self) -> bool:
         """True at the protection level that closes the debug port for ever."""
 
+    def content_given(self) -> None:
+        """The array was filled from outside: as if it had been so when power came."""
+
     def ready_at(self, address: int, length: int, *, writing: bool) -> int:
         """Picosecond until which the bus stalls an access there; 0 when it does not."""
 

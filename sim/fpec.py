@@ -334,6 +334,9 @@ class Fpec(Peripheral):
 
     debug_disabled = False
 
+    def content_given(self) -> None:
+        """See FlashUnit: nothing looks at the content."""
+
     def ready_at(self, address: int, length: int, *, writing: bool) -> int:
         """See FlashUnit: the array stalls while any bank is busy, the registers never do."""
         del writing

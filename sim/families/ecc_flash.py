@@ -174,6 +174,11 @@ class EccFlash(StrictShadow):
         self.options.show()
         self.show()
 
+    def content_given(self) -> None:
+        """See FlashUnit."""
+        self._look_for_content()
+        self.show()
+
     def _look_for_content(self) -> None:
         first = self.host.bus.peek(self.chip.flash_base, 4)
         self.empty = bool(self.plan.empty) and first == b"\xff\xff\xff\xff"
@@ -237,7 +242,7 @@ class EccFlash(StrictShadow):
         self.show()
 
     def _write_control(self, value: int) -> None:
-        self._settle()
+        self.settle()
         if self.busy or self.control & LOCK or (self.plan.shows_configuration and any(b.waiting for b in self.banks)):
             return
         if value & LOCK:
@@ -320,7 +325,7 @@ class EccFlash(StrictShadow):
         self._active_bank = bank
         self.show()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Finish what ends right now: the bus lets a stalled store through at that very moment."""
         if self._operation is not None and self.host.clock.now >= self._end:
             self._operation.cancel()
@@ -333,10 +338,6 @@ class EccFlash(StrictShadow):
             self.flags |= EOP  # only set with its interrupt enabled (RM0351 3.7.5)
             self.host.irq(self.plan.irq)
         self.show()
-
-    def settle(self) -> None:
-        """See above; for the banks."""
-        self._settle()
 
     # --- erase
 

@@ -15,6 +15,9 @@ class StrictShadow(Peripheral):
     def __init__(self) -> None:
         self._published: set[int] = set()
 
+    def content_given(self) -> None:
+        """See FlashUnit: nothing looks at the content."""
+
     def publish(self, offset: int, word: int) -> None:
         """See Peripheral."""
         self._published.add(offset)

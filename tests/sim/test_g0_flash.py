@@ -65,6 +65,8 @@ def test_the_empty_flag_is_a_plain_bit() -> None:
     chip = opened("stm32g071rb")
     assert chip[ACR] & EMPTY
     chip.board.write_flash(FLASH, bytes.fromhex("0010002009000008fee7"))
+    assert not chip[ACR] & EMPTY
+    chip[ACR] = chip[ACR] | EMPTY
     chip.reset()
     assert chip.board.machine.core.engine.pc >> 16 == 0x1FFF
     chip[ACR] = chip[ACR] & ~EMPTY
