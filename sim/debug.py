@@ -206,6 +206,8 @@ class Debug:
             self.enter(Halt.VECTOR_CATCH)
         elif self.control & DHCSR.C_HALT:
             self.enter(Halt.REQUEST)
+        if self.halted and self.core.profile.retires_in_reset:
+            self.retired = True
 
     # --- registers
 

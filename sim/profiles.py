@@ -20,10 +20,11 @@ class Profile:
     watchpoints: int = 4
     configuration: int = 0x31B  # writable bits of CCR
     cache_ids: tuple[tuple[int, int], ...] = ()  # offset from 0xE000ED00, value
+    retires_in_reset: bool = False  # DHCSR.S_RETIRE_ST after a reset into a halt: an nRF51 has it, an STM32L0 has not
 
 
 PROFILES = {
-    "cortex-m0": Profile(0x410C_C200, False, 0, breakpoints=4, literals=0, watchpoints=2),
+    "cortex-m0": Profile(0x410C_C200, False, 0, breakpoints=4, literals=0, watchpoints=2, retires_in_reset=True),
     "cortex-m0+": Profile(0x410C_C601, False, 0xFFFF_FF00, breakpoints=4, literals=0, watchpoints=2),
     "cortex-m3": Profile(0x411F_C231),
     "cortex-m4": Profile(0x410F_C241),

@@ -24,7 +24,6 @@ OK, WAIT, FAULT = 0b001, 0b010, 0b100
 
 EXPLAINED = {
     0x4001_E400: "NVMC READY is 1 but while the flash is busy; there is no NVMC here",
-    DHCSR: "DHCSR after a reset into a halt: this Cortex-M0 has S_RETIRE_ST set (an STM32L0's has not: it varies)",
 }
 
 
