@@ -303,22 +303,23 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _list(_options: argparse.Namespace) -> int:
+    """Print what is there. What keeps a probe, or all of USB, from being used is part of the answer, not a failure."""
     from ..probes.discovery import UsbHost, list_probes
     from ..probes.errors import ProbeError
 
-    status = 0
     try:
         found = list_probes(UsbHost())
     except ProbeError as error:
-        found, status = [], _complain(str(error), EXIT_FAILED)
-    for probe in found:
-        print(f"{probe.kind}, serial number {probe.serial or 'unknown'}: --probe {probe.selector}")
-        if probe.problem:
-            print(f"  {probe.problem}")
-    if not found and not status:
-        print("No probe is connected.")
+        print(error)
+    else:
+        for probe in found:
+            print(f"{probe.kind}, serial number {probe.serial or 'unknown'}: --probe {probe.selector}")
+            if probe.problem:
+                print(f"  {probe.problem}")
+        if not found:
+            print("No probe is connected.")
     _list_simulated()
-    return status
+    return 0
 
 
 def _list_simulated() -> None:

@@ -36,7 +36,8 @@ def test_list_among_files_called_like_our_rooms(installed: Path, command: list[s
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     line = [str(installed / command[0]), *command[1:], "list"]
     run = subprocess.run(line, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
-    assert "sim:stm32f103c8" in run.stdout, run.stderr
+    assert run.returncode == 0, run.stderr
+    assert "sim:stm32f103c8" in run.stdout
     assert "Traceback" not in run.stderr
 
 
