@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from ..bus import BusFault, Unmodelled
 from ..chip import ChipModel, FlashBank
-from ..clock import Event
 from ..fpec import KeySequence
 from .ecc_bank import EccBank, OneTimeArea
 from .ecc_options import EccOptions
@@ -47,6 +46,7 @@ from .ecc_plan import (
     EccPlan,
 )
 from .family import FlashHost
+from .operation import Operation
 from .strict import StrictShadow
 
 __all__ = ["EccFlash"]
@@ -72,9 +72,7 @@ class EccFlash(StrictShadow):
         self.control = LOCK | OPTLOCK
         self.empty = False
         self.may_power_down = False
-        self._operation: Event | None = None
-        self._on_abort: Callable[[], None] = _nothing
-        self._end = 0
+        self.operation = Operation(host.clock, self._finish)
         self._active_bank = 0
         names = {offset: name for name, offset in plan.registers.items()}
         writers = {
@@ -137,11 +135,11 @@ class EccFlash(StrictShadow):
         """See FlashUnit."""
         control = self.base + self.plan.registers["CR"]
         if self.plan.stalls_control and writing and address <= control < address + length:
-            return self._end if self.busy else 0
+            return self.end
         if not self.chip.in_flash(address, length):
             return 0
         if writing:
-            return self._end if self.busy else 0
+            return self.end
         return max(bank.busy_until() for bank in self.banks if bank.holds(address, length))
 
     # --- resets
@@ -154,11 +152,7 @@ class EccFlash(StrictShadow):
 
     def reset(self) -> None:
         """System reset: an operation under way is torn. Options are only loaded by power or OBL_LAUNCH."""
-        if self._operation is not None:
-            self._operation.cancel()
-            self._operation = None
-            self._on_abort()
-        self._end = 0
+        self.operation.abort()
         for keys in (self.keys, self.option_keys, self.power_keys):
             keys.reset()
         for bank in self.banks:
@@ -288,12 +282,12 @@ class EccFlash(StrictShadow):
     @property
     def busy(self) -> bool:
         """SR.BSY."""
-        return self._operation is not None
+        return self.operation.busy
 
     @property
     def end(self) -> int:
         """Picosecond at which the operation under way ends; 0 when idle."""
-        return self._end if self.busy else 0
+        return self.operation.end
 
     def busy_until(self, index: int) -> int:
         """Until when bank ``index`` answers neither accesses nor fetches: the other bank can be read meanwhile.
@@ -316,23 +310,15 @@ class EccFlash(StrictShadow):
 
     def begin(self, duration: int, on_abort: Callable[[], None], bank: int = 0) -> None:
         """Be busy for ``duration`` ps; ``on_abort`` leaves half-done work behind if a reset comes in between."""
-        start = max(self.host.clock.now, self.end)
-        if self._operation is not None:
-            self._operation.cancel()
-        self._end = start + duration
-        self._operation = self.host.clock.at(self._end, self._finish)
-        self._on_abort = on_abort
+        self.operation.begin(duration, on_abort)
         self._active_bank = bank
         self.show()
 
     def settle(self) -> None:
         """Finish what ends right now: the bus lets a stalled store through at that very moment."""
-        if self._operation is not None and self.host.clock.now >= self._end:
-            self._operation.cancel()
-            self._finish()
+        self.operation.settle()
 
     def _finish(self) -> None:
-        self._operation = None
         self.control &= ~(STRT | OPTSTRT)
         if self.control & EOPIE:
             self.flags |= EOP  # only set with its interrupt enabled (RM0351 3.7.5)
@@ -390,10 +376,6 @@ class EccFlash(StrictShadow):
         """Erase everything at once: what leaving read protection costs."""
         for bank in self.chip.banks:
             self.host.bus.patch(bank.base, b"\xff" * bank.size)
-
-
-def _nothing() -> None:
-    return
 
 
 def _ignore(_: int) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from ..bus import BusFault, Unmodelled
 from ..chip import ChipModel, FlashBank
-from ..clock import Event
 from ..flash_unit import check_pages
 from ..fpec import KeySequence
 from .family import FlashHost
+from .operation import Operation
 from .strict import StrictShadow
 
 __all__ = ["NvmArea", "NvmFlash", "NvmPlan"]
@@ -72,9 +72,7 @@ class NvmFlash(StrictShadow):
         self.option_word = plan.factory
         self.protection = 0  # a bit per protected group of pages
         self.flags, self.control, self.acr = 0, LOCKS, 0
-        self._operation: Event | None = None
-        self._on_abort: Callable[[], None] = _nothing
-        self._end = 0
+        self.operation = Operation(host.clock, self._finish)
         self._names = {offset: name for name, offset in OFFSETS.items()}
 
     # --- what the chip asks
@@ -143,11 +141,7 @@ class NvmFlash(StrictShadow):
 
     def reset(self) -> None:
         """System reset: an operation under way is torn."""
-        if self._operation is not None:
-            self._operation.cancel()
-            self._operation = None
-            self._on_abort()
-        self._end = 0
+        self.operation.abort()
         for keys in self.keys.values():
             keys.reset()
         self._drop()
@@ -222,12 +216,12 @@ class NvmFlash(StrictShadow):
     @property
     def busy(self) -> bool:
         """SR.BSY."""
-        return self._operation is not None
+        return self.operation.busy
 
     @property
     def end(self) -> int:
         """Picosecond at which the operation under way ends; 0 when idle."""
-        return self._end if self.busy else 0
+        return self.operation.end
 
     def fail(self, flag: int) -> None:
         """Refuse with a flag of SR."""
@@ -240,22 +234,14 @@ class NvmFlash(StrictShadow):
     def begin(self, on_abort: Callable[[], None]) -> None:
         """Be busy for the time of one operation."""
         self.settle()
-        start = max(self.host.clock.now, self.end)
-        if self._operation is not None:
-            self._operation.cancel()
-        self._end = start + self.plan.time
-        self._operation = self.host.clock.at(self._end, self._finish)
-        self._on_abort = on_abort
+        self.operation.begin(self.plan.time, on_abort)
         self.show()
 
     def settle(self) -> None:
         """Finish what ends right now: the bus lets a stalled store through at that very moment."""
-        if self._operation is not None and self.host.clock.now >= self._end:
-            self._operation.cancel()
-            self._finish()
+        self.operation.settle()
 
     def _finish(self) -> None:
-        self._operation = None
         self.flags |= EOP
         if self.control & EOPIE:
             self.host.irq(self.plan.irq)
@@ -337,7 +323,3 @@ class NvmArea:
         torn = bytes(was | new & 0x55 for was, new in zip(old, data, strict=True))
         flash.begin(lambda: bus.patch(address, torn))
         bus.patch(address, data)
-
-
-def _nothing() -> None:
-    return

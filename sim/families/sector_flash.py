@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ..bus import BusFault, Unmodelled
 from ..chip import ChipModel, FlashBank
-from ..clock import Event
 from ..fpec import KeySequence
 from .family import FlashHost
+from .operation import Operation
 from .sector_bank import LOCK, PG, WRPERR, OneTimeArea, SectorBank
 from .sector_options import SectorOptionPlan, SectorOptions
 from .strict import StrictShadow
@@ -75,9 +75,7 @@ class SectorFlash(StrictShadow):
         self.control = LOCK
         self.acr = plan.acr[0]
         self.offsets = dict(plan.registers)
-        self._operation: Event | None = None
-        self._on_abort: Callable[[], None] = _nothing
-        self._end = 0
+        self.operation = Operation(host.clock, self._finish)
         self._active_banks: tuple[int, ...] = ()
         self._control_bits = PG | SER | sum(plan.mass_bits) | 3 << PSIZE_SHIFT | EOPIE | ERRIE
         self._control_bits |= ((1 << plan.sector_bits) - 1) << SNB_SHIFT
@@ -149,11 +147,7 @@ class SectorFlash(StrictShadow):
 
     def reset(self) -> None:
         """System reset: an operation under way is torn, the options are loaded again."""
-        if self._operation is not None:
-            self._operation.cancel()
-            self._operation = None
-            self._on_abort()
-        self._end = 0
+        self.operation.abort()
         self.keys.reset()
         self.option_keys.reset()
         self.flags = 0
@@ -234,12 +228,12 @@ class SectorFlash(StrictShadow):
     @property
     def busy(self) -> bool:
         """SR.BSY."""
-        return self._operation is not None
+        return self.operation.busy
 
     @property
     def end(self) -> int:
         """Picosecond at which the operation under way ends; 0 when idle."""
-        return self._end if self.busy else 0
+        return self.operation.end
 
     def busy_until(self, index: int) -> int:
         """Until when bank ``index`` answers nothing: the other bank can be read meanwhile (RM0090 3.5)."""
@@ -255,23 +249,15 @@ class SectorFlash(StrictShadow):
 
     def begin(self, duration: int, on_abort: Callable[[], None], banks: tuple[int, ...]) -> None:
         """Be busy for ``duration`` ps; ``on_abort`` leaves half-done work behind if a reset comes in between."""
-        start = max(self.host.clock.now, self.end)
-        if self._operation is not None:
-            self._operation.cancel()
-        self._end = start + duration
-        self._operation = self.host.clock.at(self._end, self._finish)
-        self._on_abort = on_abort
+        self.operation.begin(duration, on_abort)
         self._active_banks = banks
         self.show()
 
     def settle(self) -> None:
         """Finish what ends right now: the bus lets a stalled store through at that very moment."""
-        if self._operation is not None and self.host.clock.now >= self._end:
-            self._operation.cancel()
-            self._finish()
+        self.operation.settle()
 
     def _finish(self) -> None:
-        self._operation = None
         self.control &= ~STRT
         if self.control & EOPIE:
             self.flags |= EOP  # only set with its interrupt enabled (RM0090 3.9.5)
@@ -337,7 +323,3 @@ class SectorFlash(StrictShadow):
         """Erase everything at once: what leaving read protection costs."""
         for bank in self.chip.banks:
             self.host.bus.patch(bank.base, b"\xff" * bank.size)
-
-
-def _nothing() -> None:
-    return
