@@ -12,5 +12,5 @@ General layout, from the bytes upwards:
 - ``session``      one client from connect to goodbye
 - ``listen``, ``refusal``  the port, one client at a time
 - ``board``        from a probe selector to a target, and back
-- ``cli``          the command line; the only module that knows of the simulator
+- ``cli``, ``commands/``  the command line, one module per command; ``commands.access`` alone knows of the simulator
 """

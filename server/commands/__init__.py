@@ -1,0 +1,15 @@
+"""What the command line can do, one module per command.
+
+Each has ``add``, which declares the command and its options, and ``run``, which carries it out and returns the exit
+status. ``options`` holds what several share, ``access`` how the target they speak of is reached.
+
+Imports stand inside the functions that need them: ``--version`` loads neither trio nor USB, ``serve`` loads no
+simulator for a real probe.
+"""
+
+from . import listing, load, serve, sim
+
+__all__ = ["COMMANDS"]
+
+COMMANDS = (serve, load, sim, listing)
+"""In the order in which ``--help`` shows them."""

@@ -1,0 +1,48 @@
+"""``haltpoint serve``: wait for GDB and debug the target behind a probe."""
+
+# ruff: noqa: T201 - a command line prints
+
+from __future__ import annotations
+
+import argparse
+
+from ... import __version__
+from .access import open_board_of
+from .options import Commands, add_target_options, port
+
+__all__ = ["add"]
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    serve = commands.add_parser("serve", help="wait for GDB and debug the target behind a probe")
+    serve.set_defaults(command=run)
+    add_target_options(serve)
+    serve.add_argument("--port", type=port, default=3333, help="TCP port for GDB, 0 for any free one (default: 3333)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal comes."""
+    import trio
+
+    from ..listen import bind, serve
+
+    board, clock = open_board_of(options)
+
+    def ready(number: int) -> None:
+        print(f"Listening on port {number} for gdb connections", flush=True)
+
+    async def main() -> None:
+        listener = bind(options.host, options.port)
+        async with listener:
+            try:
+                print(f"Haltpoint {__version__}")
+                for fact in await board.open():
+                    print(fact)
+                await serve(listener, board, ready)
+            finally:
+                await board.close()
+
+    trio.run(main, clock=clock)
+    return 0
