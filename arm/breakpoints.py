@@ -16,15 +16,15 @@ from ..probes.errors import TargetError
 from .fpb import Fpb
 from .registers_debug import FP_COMP, FP_CTRL
 
-__all__ = ["BKPT", "BreakpointKind", "Breakpoints", "is_bkpt"]
+__all__ = ["BKPT", "BreakpointKind", "Breakpoints", "bkpt_number"]
 
 BKPT = 0xBE00
 """BKPT #0 (DDI0403E A7.7.17)."""
 
 
-def is_bkpt(halfword: int) -> bool:
-    """Whether the halfword is a BKPT instruction with any number."""
-    return halfword & 0xFF00 == BKPT
+def bkpt_number(halfword: int) -> int | None:
+    """The number in a BKPT instruction, None for any other instruction."""
+    return halfword & 0xFF if halfword & 0xFF00 == BKPT else None
 
 
 class BreakpointKind(Enum):

@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import cast
 
 from ..probes.access import Batch, Slot
-from ..probes.errors import TargetError
-from .breakpoints import Breakpoints, is_bkpt
+from ..probes.errors import AccessFaultError, TargetError
+from .breakpoints import Breakpoints, bkpt_number
 from .control import DFSR_ALL, Control
 from .identify import CoreInfo
 from .memory import Memory
@@ -53,8 +53,8 @@ class CoreControl:
         self._expected = StopReason.HALT_REQUEST
         # The last look saw a reset: as long as reset lasts, every look does, and it is told once.
         self._in_reset = False
-        # PC of a stop by a BKPT event: a BKPT instruction of the program's own may stand there.
-        self._bkpt_stop: int | None = None
+        # PC as the core stopped; what stood there has had its say, but counts where PC is set to later.
+        self._stopped_at: int | None = None
 
     @property
     def info(self) -> CoreInfo:
@@ -112,7 +112,9 @@ class CoreControl:
         dfsr: int | None = None,
         known: StopReason | None = None,
         registers: tuple[int, ...] | None = None,
+        stepped_from: int | None = None,
     ) -> Stop:
+        """``stepped_from`` is where an instruction was stepped: what breaks there broke with our breakpoint out."""
         stop = await take_snapshot(
             self.memory,
             dhcsr,
@@ -123,9 +125,19 @@ class CoreControl:
             registers=registers,
         )
         self._expected = StopReason.HALT_REQUEST
-        self._bkpt_stop = stop.pc if DFSR(stop.dfsr).BKPT else None
+        if DFSR(stop.dfsr).BKPT and (stop.pc not in self.breakpoints or stop.pc == stepped_from):
+            stop = replace(stop, bkpt=await self._bkpt_number(stop.pc))
+        self._stopped_at = stop.pc
         self.stop = stop
         return stop
+
+    async def _bkpt_number(self, pc: int) -> int | None:
+        """The number in the BKPT instruction at ``pc``, None when none stands there."""
+        try:
+            halfword = int.from_bytes(await self.read_memory(pc, 2), "little")
+        except AccessFaultError:
+            return None
+        return bkpt_number(halfword)
 
     async def _after_foreign_reset(self, dhcsr: DHCSR) -> None:
         if not dhcsr.C_DEBUGEN:
@@ -152,21 +164,19 @@ class CoreControl:
     async def resume(self) -> None:
         """Let the core run, with all breakpoints of the table in place and interrupts unmasked.
 
-        An instruction with a breakpoint on it is stepped first, that breakpoint alone being out. When
-        this step ends with another reason to stop, the core stays halted and ``poll`` reports it. A BKPT
-        instruction of the program's own at which the core stopped is passed over; GDB, too, passes over
-        those it knows of, and then PC is past it already. A core that runs is left running.
+        A breakpoint where the core stopped is stepped over first, that one alone being out; one at which PC was
+        set since then is met. When this step ends with another reason to stop, the core stays halted and
+        ``poll`` reports it. A BKPT instruction of the program's own at which the core stopped is passed over;
+        GDB, too, passes over those it knows of, and then PC is past it already. A core that runs is left running.
         """
         async with self.memory.exclusive():
             stop = await self.poll()
             if stop is None:
                 return
-            if await self._pass_own_bkpt(stop):
-                stop = self.stop or stop
-            if stop.pc in self.breakpoints:
+            if not await self._pass_own_bkpt(stop) and stop.pc == self._stopped_at and stop.pc in self.breakpoints:
                 stepped = await self._step(stop, snapshot=False)
                 if stepped.dfsr & ~DFSR.HALTED.mask or stepped.dhcsr.S_LOCKUP:
-                    await self._stopped(stepped.dhcsr, stepped.dfsr)
+                    await self._stopped(stepped.dhcsr, stepped.dfsr, stepped_from=stop.pc)
                     return
             await self._run()
 
@@ -184,7 +194,7 @@ class CoreControl:
     def _leave_stop(self, expected: StopReason) -> None:
         self.stop = None
         self._expected = expected
-        self._bkpt_stop = None
+        self._stopped_at = None
         self._registers.forget()
         self._control.doubt = True
 
@@ -198,12 +208,12 @@ class CoreControl:
         async with self.memory.exclusive():
             stop = await self._require_stop("Stepping")
             if await self._pass_own_bkpt(stop):
-                self.stop = replace(self.stop or stop, reason=StopReason.STEP)
+                self.stop = replace(self.stop or stop, reason=StopReason.STEP, bkpt=None)
                 return self.stop
             stepped = await self._step(stop, snapshot=True)
             if stepped.forced:
                 self._expected = StopReason.HALT_REQUEST
-            return await self._stopped(stepped.dhcsr, stepped.dfsr, registers=stepped.registers)
+            return await self._stopped(stepped.dhcsr, stepped.dfsr, registers=stepped.registers, stepped_from=stop.pc)
 
     async def _step(self, stop: Stop, *, snapshot: bool) -> Stepped:
         self._leave_stop(StopReason.STEP)
@@ -212,14 +222,13 @@ class CoreControl:
     async def _pass_own_bkpt(self, stop: Stop) -> bool:
         """Move PC past the BKPT instruction that stopped the core, if it belongs to the program."""
         pc = stop.pc
-        if pc != self._bkpt_stop or pc in self.breakpoints:
-            return False
-        if not is_bkpt(int.from_bytes(await self.read_memory(pc, 2), "little")):
+        # It is read again: the client may have written another instruction there.
+        if stop.bkpt is None or pc != self._stopped_at or await self._bkpt_number(pc) is None:
             return False
         await self.write_register(Regsel.PC, pc + 2)
         if advance_it_state(stop.xpsr) != stop.xpsr:
             await self.write_register(Regsel.XPSR, advance_it_state(stop.xpsr))
-        self._bkpt_stop = None
+        self._stopped_at = None
         return True
 
     async def _require_stop(self, attempt: str) -> Stop:

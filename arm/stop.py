@@ -32,6 +32,8 @@ class Stop:
     ``dhcsr`` and ``dfsr`` are the words as read when the halt was seen. ``registers`` maps REGSEL
     numbers to values: 0 to 15, 16 xPSR, 17 MSP, 18 PSP. The fault registers are read only when
     ``reason`` is VECTOR_CATCH or LOCKUP, and are 0 otherwise and on Armv6-M, which has none.
+    ``bkpt`` is the number in the BKPT instruction at ``pc`` that stopped the core when it is the program's
+    own (0xAB asks for semihosting), None at one of the debugger's breakpoints and at any other stop.
     """
 
     reason: StopReason
@@ -42,6 +44,7 @@ class Stop:
     hfsr: int = 0
     mmfar: int = 0
     bfar: int = 0
+    bkpt: int | None = None
 
     @property
     def pc(self) -> int:

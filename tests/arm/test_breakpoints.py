@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from haltpoint.arm.breakpoints import BreakpointKind, Breakpoints, is_bkpt
+from haltpoint.arm.breakpoints import BreakpointKind, Breakpoints, bkpt_number
 from haltpoint.arm.fpb import Fpb, comparator_v1, comparator_v2
 from haltpoint.probes.access import Batch, Write
 from haltpoint.probes.errors import TargetError
@@ -166,9 +166,9 @@ def test_writes_go_under_software_breakpoints() -> None:
 
 
 def test_bkpt_opcodes() -> None:
-    assert is_bkpt(0xBE00)
-    assert is_bkpt(0xBEAB)
-    assert not is_bkpt(0xBF00)
+    assert bkpt_number(0xBE00) == 0
+    assert bkpt_number(0xBEAB) == 0xAB
+    assert bkpt_number(0xBF00) is None
 
 
 def test_a_breakpoint_keeps_its_comparator() -> None:

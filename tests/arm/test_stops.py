@@ -9,6 +9,7 @@ from support.fake_core import BKPT, FLASH, LOOP, NOP, RAM, UDF, FakeCore, connec
 
 from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.stop import StopReason
+from haltpoint.probes.access import ReadBlock
 from haltpoint.probes.errors import TargetError
 
 T = TypeVar("T")
@@ -96,6 +97,58 @@ async def test_a_bkpt_of_the_programs_own_is_passed() -> None:
     assert (stop.reason, stop.pc) == (StopReason.BREAKPOINT, ENTRY + 2)
     await core.resume()
     assert await core.poll() is None
+
+
+async def test_a_stop_at_the_programs_own_bkpt_has_its_number() -> None:
+    fake = FakeCore(code=[NOP, 0xBEAB, NOP, NOP, LOOP])
+    core = await connected(fake)
+    core.breakpoints.add(ENTRY + 4, HARDWARE)
+    await core.resume()
+    assert (await wait(core)).bkpt == 0xAB
+    fake.batches.clear()
+    await core.resume()
+    assert (await wait(core)).bkpt is None, "a comparator of ours"
+    assert ReadBlock(ENTRY + 4, 2) not in [access for batch in fake.batches for access in batch]
+    assert (await core.step()).bkpt is None
+
+
+@pytest.mark.parametrize("way", ["resume", "step"])
+async def test_a_breakpoint_on_the_programs_own_bkpt_is_met_before_it(way: str) -> None:
+    """What stops at first is the breakpoint; going on meets the instruction, and it has to be reported as well."""
+    core = await connected(FakeCore(code=[NOP, 0xBEAB, NOP, LOOP]))
+    core.breakpoints.add(ENTRY + 2, HARDWARE)
+    await core.resume()
+    stop = await wait(core)
+    assert (stop.pc, stop.bkpt) == (ENTRY + 2, None)
+    await (core.resume() if way == "resume" else core.step())
+    stop = await wait(core)
+    assert (stop.reason, stop.pc, stop.bkpt) == (StopReason.BREAKPOINT, ENTRY + 2, 0xAB)
+    await core.resume()
+    assert await core.poll() is None
+
+
+async def test_a_breakpoint_behind_the_programs_own_bkpt_is_not_missed() -> None:
+    core = await connected(FakeCore(code=[NOP, 0xBEAB, NOP, LOOP]))
+    core.breakpoints.add(ENTRY + 4, HARDWARE)
+    await core.resume()
+    assert (await wait(core)).pc == ENTRY + 2
+    await core.resume()
+    stop = await wait(core)
+    assert (stop.reason, stop.pc) == (StopReason.BREAKPOINT, ENTRY + 4)
+
+
+async def test_a_breakpoint_pc_was_set_to_is_met() -> None:
+    core = await connected(FakeCore(code=[NOP, NOP, NOP, LOOP]))
+    for place in (ENTRY + 2, ENTRY + 4):
+        core.breakpoints.add(place, HARDWARE)
+    await core.resume()
+    assert (await wait(core)).pc == ENTRY + 2
+    await core.write_register(15, ENTRY + 4)
+    await core.resume()
+    stop = await wait(core)
+    assert (stop.reason, stop.pc) == (StopReason.BREAKPOINT, ENTRY + 4)
+    await core.resume()
+    assert await core.poll() is None, "where it stopped it goes on"
 
 
 async def test_stepping_passes_a_bkpt_too() -> None:
