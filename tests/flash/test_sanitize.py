@@ -8,9 +8,9 @@ import pytest
 
 from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.flash.chips import chip_named
-from haltpoint.flash.engine import default_steps
 from haltpoint.flash.sanitize import Sanitizer
 from haltpoint.flash.steps import Step
+from haltpoint.flash.visit import default_steps
 from haltpoint.probes.access import Access, Poll, Read, ReadCore, Result, Write, WriteCore
 from haltpoint.probes.errors import AccessFaultError, ProbeGoneError
 from haltpoint.probes.probe import ProbeInfo

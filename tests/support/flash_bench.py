@@ -12,11 +12,12 @@ from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.core import ConnectMode, CortexM
 from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.flash.chips import Chip, chip_named, identify, set_up_debug
-from haltpoint.flash.engine import LoaderEngine, default_steps
+from haltpoint.flash.engine import LoaderEngine
 from haltpoint.flash.image import Image, load_image
 from haltpoint.flash.report import FlashReport
 from haltpoint.flash.session import FlashSession
 from haltpoint.flash.steps import Step
+from haltpoint.flash.visit import default_steps
 from haltpoint.probes.discovery import UsbHost, list_probes, open_probe
 from haltpoint.sim.board import Board, open_board
 
