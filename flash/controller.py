@@ -23,12 +23,20 @@ CONSEQUENCE = "Removing it erases the whole flash"
 
 
 async def check_protection(memory: Memory, family: Family, sectors: Sequence[Sector]) -> None:
-    """Raise ProtectedError if readout protection is on, or if one of ``sectors`` is write-protected."""
+    """Raise ProtectedError if TrustZone is in use, readout protection on, or one of ``sectors`` write-protected."""
     protection = family.protection
     batch = Batch()
     slots = {name: batch.read(address) for name, address in protection.registers.items()}
     await memory.run(batch)
     words = {name: slot.value for name, slot in slots.items()}
+    if protection.secure(words):
+        raise ProtectedError(
+            "Programming the flash",
+            "TrustZone is in use on this chip (option bit TZEN), so that flash, RAM and the flash controller have a "
+            "secure side that Haltpoint cannot program yet; nothing has been touched",
+            "Clear TZEN with a tool that does so (that is a regression of the readout protection and erases the "
+            "flash), or program the chip with its vendor's tool.",
+        )
     level = protection.level(words)
     if level:
         which = " (level 2, for ever)" if level > 1 else ""

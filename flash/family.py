@@ -75,7 +75,8 @@ class Timing:
 class Protection:
     """Where protection is read: ``registers`` by name; the functions get their words by the same names.
 
-    ``level`` tells the readout protection, 0 (none) to 2; ``guarded`` whether a sector is write-protected.
+    ``level`` tells the readout protection, 0 (none) to 2; ``guarded`` whether a sector is write-protected;
+    ``secure`` whether TrustZone is in use, which the descriptions here know nothing of.
     """
 
     registers: Mapping[str, int]
@@ -83,6 +84,7 @@ class Protection:
     guarded: Callable[[Mapping[str, int], Sector], bool]
     readout_cure: str
     write_cure: str
+    secure: Callable[[Mapping[str, int]], bool] = lambda _words: False
 
 
 def no_word(_sector: Sector) -> int:

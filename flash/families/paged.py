@@ -134,11 +134,12 @@ def describe(
     places: Places = L4_PLACES,
     unit: int = 8,
     loader: LoaderCode = LOADER,
+    trustzone: int = 0,
 ) -> Family:
     """A controller of this kind.
 
     ``bank`` is the mask of BKER (0: one bank), ``areas`` the offsets of WRP registers with their bank, ``width``
-    the bits of a page number in them.
+    the bits of a page number in them, ``trustzone`` the mask of OPTR.TZEN.
     """
     mask = (1 << width) - 1
 
@@ -169,7 +170,10 @@ def describe(
         program=program,
         verify_per_byte=verify_per_byte,
         protection=protection(
-            base + places.options, {name: (base + offset, number) for name, (offset, number) in areas.items()}, in_area
+            base + places.options,
+            {name: (base + offset, number) for name, (offset, number) in areas.items()},
+            in_area,
+            trustzone,
         ),
         preparations=(*debug_setup, *steps),
         debug_setup=debug_setup,
@@ -192,7 +196,9 @@ def rdp_level(option: int) -> int:
     return {RDP_NONE: 0, RDP_FOR_EVER: 2}.get(option, 1)
 
 
-def protection(optr: int, areas: Mapping[str, tuple[int, int]], in_area: Callable[[int, int], bool]) -> Protection:
+def protection(
+    optr: int, areas: Mapping[str, tuple[int, int]], in_area: Callable[[int, int], bool], trustzone: int
+) -> Protection:
     """``optr`` is the address of OPTR; ``areas`` gives address and bank of each register of a protected area.
 
     ``in_area`` gets such a register's word and a page's number in its bank.
@@ -205,6 +211,7 @@ def protection(optr: int, areas: Mapping[str, tuple[int, int]], in_area: Callabl
         registers={"OPTR": optr, **{name: address for name, (address, _) in areas.items()}},
         level=lambda words: rdp_level(OPTR(words["OPTR"]).RDP),
         guarded=guarded,
+        secure=lambda words: bool(words["OPTR"] & trustzone),
         readout_cure="write 0xAA to the RDP option byte with a tool that does so, then switch the board off and on.",
         write_cure="Set the WRP option bytes so that each area ends before it starts, with a tool that does so.",
     )

@@ -19,7 +19,7 @@ BASE = 0x4002_2000
 OPTR = BASE + 0x20
 BSY2 = 1 << 17
 """RM0444 3.7.4: bank 2 of G0Bx, G0Cx; reserved on the others."""
-DUAL_BANK = 1 << 21
+N_SWAP_BANK, DUAL_BANK = 1 << 20, 1 << 21
 """OPTR, RM0444 3.7.8."""
 PAGE = 2 * KIB
 
@@ -163,8 +163,9 @@ G0B = 0x467
 def _banks(part: Part, options: int) -> Iterator[Region]:
     dual = part.dev_id == G0B and bool(options & DUAL_BANK)
     half = part.flash_kib * KIB // (2 if dual else 1)
-    for bank in range(2 if dual else 1):
-        yield from bank_of(bank + 1, FLASH_START + bank * half, (half // PAGE, PAGE))
+    order = (1,) if not dual else (1, 2) if options & N_SWAP_BANK else (2, 1)  # BKER names the bank as it is built
+    for place, bank in enumerate(order):
+        yield from bank_of(bank, FLASH_START + place * half, (half // PAGE, PAGE))
 
 
 def _regions(part: Part, options: int) -> tuple[Region, ...]:
@@ -198,7 +199,7 @@ DEVICES = tuple(
         _regions,
         marking=marking,
         options=OPTR if dev_id == G0B else 0,
-        usual=DUAL_BANK,
+        usual=DUAL_BANK | N_SWAP_BANK,
     )
     for dev_id, marking, family, ram_kib, rows in ROWS
 )

@@ -11,6 +11,7 @@ from ..loaders.stm32u5 import LOADER as BY_16
 from ..memory_map import Region
 from ..steps import Step
 from .common import caches, clock, debug, low_power_run, masters, window
+from .cortex_m33 import ICACHE_OFF, STACK_LIMITS
 from .paged import BSY, WWDG_CFR, Places, describe
 
 __all__ = ["DEVICES"]
@@ -27,18 +28,13 @@ HSI_ON, HSI_READY = 1 << 8, 1 << 10
 SW, SWS, HSI16 = 3, 3 << 2, 1
 HPRE = 0xF
 WDGTB = 7 << 11
+TZEN = 1 << 31
+"""OPTR."""
 
-ICACHE_OFF = Step(
-    "ICACHE_CR",
-    "the instruction cache would keep what is programmed over; switched off, it empties itself (RM0438 8.4.3)",
-    0x4003_0400,
-    clear=1,
-    wait_at=0x4003_0404,
-    wait=1,
-)
 DEBUG_SETUP = debug(0xE004_4000, low_power=0b110)
 
 L5_STEPS = (
+    *STACK_LIMITS,
     masters("RCC_APB1ENR1", 0x4002_1058, off=0, on=1 << 28),
     ICACHE_OFF,
     caches(BASE, latency=LATENCY, wait_states=5, enables=0, resets=0),
@@ -50,6 +46,7 @@ L5_STEPS = (
 U5_RCC = 0x4602_0C00
 U5_ON, U5_SWITCH = clock(U5_RCC, on=HSI_ON, ready=HSI_READY, switch=(SW, HSI16, SWS, HSI16 << 2))
 U5_STEPS = (
+    *STACK_LIMITS,
     ICACHE_OFF,
     caches(BASE, latency=LATENCY, wait_states=4, enables=PRFTEN, resets=0),
     U5_ON,
@@ -73,6 +70,7 @@ STM32L5 = describe(
     debug_setup=DEBUG_SETUP,
     places=PLACES,
     loader=BY_8,
+    trustzone=TZEN,
 )
 STM32U5 = describe(
     name="STM32U5",
@@ -89,10 +87,11 @@ STM32U5 = describe(
     places=PLACES,
     unit=16,
     loader=BY_16,
+    trustzone=TZEN,
 )
 
 L5, U5F = 0x472, 0x476
-DB256K, DBANK, DUALBANK = 1 << 21, 1 << 22, 1 << 21
+SWAP_BANK, DB256K, DBANK, DUALBANK = 1 << 20, 1 << 21, 1 << 22, 1 << 21
 """OPTR: RM0438 6.9.10, RM0456 7.9.13."""
 LARGEST_KIB = {L5: 512, 0x455: 512, 0x482: 2048, 0x481: 4096, U5F: 4096}
 U5F_BANK_2 = 0x0820_0000
@@ -105,10 +104,14 @@ def _banks(part: Part, options: int) -> Iterator[Region]:
         page = 2 * KIB if dual else 4 * KIB
     else:
         dual, page = full or bool(options & DUALBANK), 8 * KIB
-    half = part.flash_kib * KIB // (2 if dual else 1)
-    yield from bank_of(1, FLASH_START, (half // page, page))
-    if dual:
-        yield from bank_of(2, U5F_BANK_2 if part.dev_id == U5F else FLASH_START + half, (half // page, page))
+    if not dual:
+        yield from bank_of(1, FLASH_START, (part.flash_kib * KIB // page, page))
+        return
+    half = part.flash_kib * KIB // 2
+    starts = FLASH_START, U5F_BANK_2 if part.dev_id == U5F else FLASH_START + half
+    order = (2, 1) if options & SWAP_BANK else (1, 2)  # BKER names the bank as it is built
+    for start, bank in zip(starts, order, strict=True):
+        yield from bank_of(bank, start, (half // page, page))
 
 
 def _regions(part: Part, options: int) -> tuple[Region, ...]:

@@ -16,6 +16,7 @@ FAMILIES = (
     "stm32f1",
     "stm32f4",
     "stm32f4_half",
+    "stm32h5",
     "stm32h7",
     "stm32h7a",
     "stm32l0",

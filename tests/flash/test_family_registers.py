@@ -20,6 +20,7 @@ from haltpoint.flash.families import (
     stm32f7,
     stm32g0,
     stm32g4,
+    stm32h5,
     stm32h7,
     stm32l4,
     stm32wb,
@@ -51,6 +52,10 @@ HEADERS: dict[str, tuple[ModuleType, ...]] = {
     "stm32f746xx": (stm32f7,),
     "stm32f767xx": (stm32f7,),
     "stm32f722xx": (stm32f7,),
+    "stm32h563xx": (stm32h5,),
+    "stm32h573xx": (stm32h5,),
+    "stm32h523xx": (stm32h5,),
+    "stm32h503xx": (stm32h5,),
     "stm32h743xx": (stm32h7,),
     "stm32h723xx": (stm32h7,),
     "stm32h7a3xx": (stm32h7,),
@@ -64,7 +69,7 @@ FEW = {"stm32f091xc", "stm32f303xc"}
 ONLY_SOME = {
     "BKER", "MER1", "MER2", "PEMPTY", "RDERR", "OPTVERR", "SPRMOD", "DB1M", "OPERR", "ERRIE", "NWRP", "SNB", "PNB",
     "STRT", "END", "LATENCY", "DCEN", "DCRST", "FSTPG", "RDERRIE", "WDGTB", "DBG_SLEEP", "OPTERR", "MER",
-    "RDPRT", "SWAP_BANK_OPT", "FSD", "PES",
+    "RDPRT", "SWAP_BANK_OPT", "FSD", "PES", "OBKERR", "OBKWERR", "TZEN",
 }  # fmt: skip
 """Fields that not every chip of the family has, or not of that width: fewer bits, never more or elsewhere."""
 
@@ -99,7 +104,12 @@ def register_name(cls: type[Word]) -> str:
     name = cls.__name__
     for prefix in BLOCKS:
         name = name.removeprefix(prefix)
-    return {"WRP": "WRP1AR", "CRH7A": "CR", "SR1": "SR"}.get(name, name)
+    return {"WRP": "WRP1AR", "CRH7A": "CR", "SR1": "SR", "NSSR": "SR", "NSCR": "CR"}.get(name, name)
+
+
+def offset_of(offsets: dict[str, int], name: str) -> int | None:
+    """Headers call a register by its plain name, that of bank 1, the non-secure one, or the one with present values."""
+    return next((offsets[full] for full in (name, f"{name}1", f"NS{name}", f"{name}_CUR") if full in offsets), None)
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -136,15 +146,18 @@ def test_flash_registers_are_where_the_headers_have_them(header: str) -> None:
     base = int(published()["headers"][header]["macros"].get("FLASH_R_BASE", "0x58004000"), 16)
     offsets = {name: int(row["off"], 16) for name, row in block(header, "FLASH")["regs"].items()}
     for cls in words(HEADERS[header]):
-        if issubclass(cls, Register) and cls.__name__.startswith("Flash") and register_name(cls) in offsets:
-            assert cls.address == base + offsets[register_name(cls)], cls.__name__
+        offset = offset_of(offsets, register_name(cls))
+        if issubclass(cls, Register) and cls.__name__.startswith("Flash") and offset is not None:
+            assert cls.address == base + offset, cls.__name__
     for module in HEADERS[header]:
         for _, family in inspect.getmembers(module, lambda value: isinstance(value, Family)):
             assert family.base == base
             registers = family.controllers[0]
-            assert registers.key == base + offsets.get("KEYR", offsets.get("KEYR1", -1))
-            assert registers.status == base + offsets.get("SR", offsets.get("SR1", -1))
-            assert registers.control == base + offsets.get("CR", offsets.get("CR1", -1))
+            assert registers.key - base == offset_of(offsets, "KEYR")
+            assert registers.status - base == offset_of(offsets, "SR")
+            assert registers.control - base == offset_of(offsets, "CR")
+            if registers.clear:
+                assert registers.clear - base == offset_of(offsets, "CCR")
             for name, address in family.protection.registers.items():
                 if name in offsets:
                     assert address == base + offsets[name], name
