@@ -160,6 +160,9 @@ def make_soc(chip: ChipModel, machine: Machine, *, hse: int, debug_active: Calla
     """Return what surrounds the core of this chip: an :class:`AnySoc`, of the class of its family."""
     if chip.family == "f1":
         return Soc(chip, machine, hse=hse, debug_active=debug_active)
+    from .families.generic import GENERIC, GenericSoc
     from .families.soc import FamilySoc
 
+    if chip.family == GENERIC:
+        return GenericSoc(chip, machine)
     return FamilySoc(chip, machine, hse=hse, debug_active=debug_active)
