@@ -12,7 +12,10 @@ __all__ = ["DebugMcu", "DebugPlan"]
 
 @dataclass(frozen=True)
 class DebugPlan:
-    """``registers``: writable bits by offset. ``gate``: the enable bit in RCC without which nothing answers."""
+    """``registers``: writable bits by offset. ``gate``: the enable bit in RCC without which writes are lost.
+
+    IDCODE is read without it: st-flash, which never sets it, identifies a Nucleo-G071RB (stlink-org/stlink, #1017).
+    """
 
     registers: dict[int, int]
     iwdg_stop: tuple[int, int]  # offset, bit
@@ -40,11 +43,11 @@ class DebugMcu(Peripheral):
         self.values = dict.fromkeys(self.plan.registers, 0)
 
     def read(self, offset: int, width: int) -> int:
-        """IDCODE and the registers of the plan; 0 without a clock."""
+        """IDCODE and the registers of the plan, with or without a clock."""
         words = self.values | {0: self.idcode}
         if offset & ~3 not in words:
             raise Unmodelled(f"DBGMCU: read at offset 0x{offset:X}")
-        return words[offset & ~3] >> offset % 4 * 8 & (1 << width * 8) - 1 if self.clock_on() else 0
+        return words[offset & ~3] >> offset % 4 * 8 & (1 << width * 8) - 1
 
     def write(self, offset: int, value: int, width: int) -> None:
         """IDCODE is read-only; without a clock a write is lost."""

@@ -57,7 +57,7 @@ def writer(width: int, *, increment: bool = True) -> Handler:
 
         def store(data: bytes) -> None:
             state.buffer[: len(data)] = data[: len(state.buffer)]
-            if _acceptable(state, address, length, width, ap):
+            if _acceptable(state, address, length, width, ap, write=True):
                 state.access(address, lambda: _write(state, address, data, width, increment=increment))
 
         if not length:
@@ -111,11 +111,12 @@ def _empty(state: ProbeState) -> None:
     state.status = Status.OK
 
 
-def _acceptable(state: ProbeState, address: int, length: int, width: int, ap: int) -> bool:
+def _acceptable(state: ProbeState, address: int, length: int, width: int, ap: int, *, write: bool = False) -> bool:
     """Check what the firmware checks before it touches the wire; the verdict is in ``status``."""
+    limit = _write_limit(state, width) if write else _read_limit(state, width)
     if state.mode is not Mode.DEBUG:
         state.status = Status.COMMAND_WAIT
-    elif address % width or length % width or (length > _limit(state, width) and not state.quirks.no_length_limits):
+    elif address % width or length % width or (length > limit and not state.quirks.no_length_limits):
         state.status = Status.ALIGNMENT
     elif not _ap_usable(state, ap):
         state.status = Status.BAD_AP
@@ -125,7 +126,12 @@ def _acceptable(state: ProbeState, address: int, length: int, width: int, ap: in
     return False
 
 
-def _limit(state: ProbeState, width: int) -> int:
+def _write_limit(state: ProbeState, width: int) -> int:
+    """Longer writes than reads are taken: st-flash sends 32 KiB at once to an STM32F4, probe-rs up to 65532 bytes."""
+    return 0xFFFC if width > 1 else _read_limit(state, width)
+
+
+def _read_limit(state: ProbeState, width: int) -> int:
     if width > 1:
         return 6144
     return 512 if state.identity.hardware >= 3 and state.identity.level >= 6 else 64

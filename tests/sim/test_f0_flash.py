@@ -75,11 +75,14 @@ def test_readout_protection_levels() -> None:
     assert not chip.board.wire.answers
 
 
-def test_dbgmcu_needs_its_clock() -> None:
+def test_dbgmcu_needs_its_clock_to_be_written() -> None:
     chip = Chip("stm32f091rc")
-    assert chip[0x4001_5800] == 0
-    chip[0x4002_1018] = 1 << 22
     assert chip[0x4001_5800] & 0xFFF == 0x442
+    chip[0x4001_5804] = 6
+    assert chip[0x4001_5804] == 0
+    chip[0x4002_1018] = 1 << 22
+    chip[0x4001_5804] = 6
+    assert chip[0x4001_5804] == 6
 
 
 def test_clock_by_hsi48_and_pll() -> None:

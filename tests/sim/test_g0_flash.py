@@ -112,11 +112,10 @@ def test_a_page_that_does_not_exist() -> None:
         chip[CR] = PER | 64 << 3 | STRT | OPTLOCK
 
 
-def test_dbgmcu_needs_its_clock() -> None:
+def test_dbgmcu_needs_its_clock_to_be_written() -> None:
     chip = Chip("stm32g071rb")
-    assert chip[0x4001_5800] == 0
-    chip[0x4002_103C] = 1 << 27
     assert chip[0x4001_5800] == 0x2000_6460
+    chip[0x4002_103C] = 1 << 27
     chip[0x4001_5808] = 1 << 12
     chip[0x4002_103C] = 0
     chip[0x4001_5808] = 0

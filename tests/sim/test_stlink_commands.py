@@ -364,3 +364,12 @@ def test_trace_is_empty() -> None:
 def test_board_identifiers() -> None:
     assert entered().debug(0x56, reply=128)[:6] == b"\x80\0" + b"0700"
     assert entered("probe=stlink-v2").debug(0x56, reply=128)[2:] == bytes(126)
+
+
+def test_st_flash_writes_32_kib_at_once() -> None:
+    """To an STM32F4; OpenOCD's 6144 bytes are the limit of reads."""
+    client = entered(chip="stm32f407vg")
+    data = bytes(range(256)) * 128
+    client.write(RAM, data)
+    assert client.read(RAM, 6144) == data[:6144]
+    assert client.read(RAM + 0x8000 - 4, 4) == data[-4:]
