@@ -64,6 +64,12 @@ class Line:
         self._protocol.send_packet(payload)
         await self._flush()
 
+    async def notify(self, payload: bytes) -> None:
+        """Send a notification (``Stop:...``), which nobody acknowledges."""
+        log.debug("> %%%s", payload[:200])
+        self._protocol.send_notification(payload)
+        await self._flush()
+
     async def say(self, text: str) -> None:
         """Send text to the client's console; the caller knows that this is legal now."""
         log.debug("> console: %s", text)

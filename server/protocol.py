@@ -245,6 +245,10 @@ class Protocol:
             self._unacknowledged.append(framed)
         self._output += framed
 
+    def send_notification(self, data: bytes) -> None:
+        """Queue ``%data#cs``; it is not acknowledged and not sent again (manual, node Notification Packets)."""
+        self._output += b"%" + frame(encode(data))[1:]
+
     def send_console(self, text: str) -> None:
         """Queue an O packet: text for the client's console. Legal only while it awaits a stop or qRcmd's end."""
         self.send_packet(b"O" + text.encode("utf-8", "replace").hex().encode())

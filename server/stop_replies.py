@@ -9,8 +9,18 @@ from ..arm.stop import Stop, StopReason
 from .packets.threads import THREAD
 from .target import Target
 
-__all__ = ["fault_signal", "stop_reply", "unreadable_stop_reply"]
+__all__ = [
+    "SIGINT",
+    "SIGNAL_0",
+    "SIGTRAP",
+    "exit_reply",
+    "fault_signal",
+    "stop_reply",
+    "unreadable_stop_reply",
+]
 
+SIGNAL_0 = 0
+"""What ``vCont;t`` is reported with (GDB manual, node vCont packet)."""
 SIGINT = 2
 SIGILL = 4
 SIGTRAP = 5
@@ -31,14 +41,22 @@ def fault_signal(stop: Stop) -> int | None:
     return SIGILL if stop.cfsr & _ILLEGAL else SIGSEGV
 
 
-async def stop_reply(target: Target, stop: Stop, features: AbstractSet[str], *, interrupted: bool) -> bytes:
-    """``TSSthread:1;reason:;nn:value;...`` for a target that stands. ``interrupted``: the client asked for it."""
+async def stop_reply(target: Target, stop: Stop, features: AbstractSet[str], *, asked: int) -> bytes:
+    """``TSSthread:1;reason:;nn:value;...`` for a target that stands.
+
+    ``asked`` is the signal a halt on request is reported with.
+    """
     signal = fault_signal(stop)
     if signal is None:
-        signal = SIGINT if interrupted and stop.reason is StopReason.HALT_REQUEST else SIGTRAP
+        signal = asked if stop.reason is StopReason.HALT_REQUEST else SIGTRAP
     fields = [f"thread:{THREAD:x};", _reason(target, stop, features)]
     fields += [f"{spec.number:02x}:{value.hex()};" for spec, value in await target.read_general() if value is not None]
     return f"T{signal:02x}{''.join(fields)}".encode()
+
+
+def exit_reply(status: int) -> bytes:
+    """For a program that has ended."""
+    return f"W{status & 0xFF:02x}".encode()
 
 
 def unreadable_stop_reply() -> bytes:

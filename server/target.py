@@ -18,6 +18,7 @@ from ..arm.stop import Stop
 from ..flash.memory_map import Region, region_at
 from ..probes.errors import AccessFaultError, HaltpointError, TargetError
 from .description import GENERAL, PC, RegisterSpec
+from .intercept import Interceptor
 
 __all__ = ["BreakpointTable", "Core", "FlashCapability", "Points", "Target"]
 
@@ -152,6 +153,8 @@ class Target:
         self.link_in_doubt = False
         """Set after a LinkError: the target may have lost its power, so the next use of the core connects anew."""
         self.points: dict[int, Points] = {}
+        self.interceptors: list[Interceptor] = []
+        """Those who deal with stops for every client of this target."""
 
     @property
     def capabilities(self) -> frozenset[str]:

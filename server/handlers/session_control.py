@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..client import Client
+from ..packets import file_io, table
 from ..packets import session_control as packets
-from ..packets import table
 from ..protocol import PACKET_SIZE
 from ..replies import OK, SILENCE, Data, Failure, Reply, ReportStop
 from .base import handles
@@ -27,11 +27,28 @@ async def start_no_ack_mode(client: Client, _packet: packets.StartNoAckMode) -> 
 
 
 @handles(packets.SetNonStop)
-async def set_non_stop(_client: Client, packet: packets.SetNonStop) -> Reply:
-    """All-stop is what there is."""
-    if packet.enable:
-        return Failure("Non-stop mode is not available. Use 'set non-stop off'.")
+async def set_non_stop(client: Client, packet: packets.SetNonStop) -> Reply:
+    """From the next packet on; clients send it before they ask for the target's state."""
+    client.non_stop = packet.enable
     return OK
+
+
+@handles(packets.CtrlC)
+async def ctrl_c(_client: Client, _packet: packets.CtrlC) -> Reply:
+    """Where it stops the target, the session's mode has dealt with it."""
+    return OK
+
+
+@handles(packets.NextStop)
+async def next_stop(_client: Client, _packet: packets.NextStop) -> Reply:
+    """In all-stop mode there is none; in non-stop mode the session has dealt with it."""
+    return OK
+
+
+@handles(file_io.FileReply)
+async def file_reply(_client: Client, _packet: file_io.FileReply) -> Reply:
+    """Nobody asked."""
+    return Failure("The answer to a file request came that had not been made.")
 
 
 @handles(packets.ExtendedMode)

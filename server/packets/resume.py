@@ -9,7 +9,17 @@ from typing import Self
 from .base import NoArguments, Packet, PacketError, hex_number
 from .threads import is_our_thread
 
-__all__ = ["Action", "ContinueAt", "ContinueWithSignal", "Resume", "ResumeActions", "StepAt", "StepWithSignal"]
+__all__ = [
+    "Action",
+    "ContinueAt",
+    "ContinueWithSignal",
+    "Resume",
+    "ResumeActions",
+    "StepAt",
+    "StepWithSignal",
+    "is_resume",
+    "is_step",
+]
 
 
 class Action(Enum):
@@ -107,3 +117,17 @@ class StepWithSignal(Packet):
     def parse(cls, arguments: bytes) -> Self:
         """See Packet."""
         return cls(_signal_and_address(arguments))
+
+
+_STEPS = (StepAt, StepWithSignal)
+_RESUMES = (Resume, ContinueAt, ContinueWithSignal, *_STEPS)
+
+
+def is_resume(packet: object) -> bool:
+    """Whether the answer to ``packet`` is a stop reply, in all-stop mode."""
+    return isinstance(packet, _RESUMES)
+
+
+def is_step(packet: object) -> bool:
+    """Whether it is to end after one instruction."""
+    return isinstance(packet, _STEPS) or (isinstance(packet, Resume) and packet.action is Action.STEP)

@@ -9,11 +9,13 @@ from .base import NoArguments, Packet, PacketError, hex_number
 
 __all__ = [
     "Attach",
+    "CtrlC",
     "Detach",
     "ExtendedMode",
     "HaltReason",
     "Kill",
     "KillProcess",
+    "NextStop",
     "Restart",
     "Run",
     "SetNonStop",
@@ -44,6 +46,8 @@ class StartNoAckMode(NoArguments):
 class SetNonStop(Packet):
     """``QNonStop:0|1``."""
 
+    feature = "QNonStop+"
+
     enable: bool
 
     @classmethod
@@ -60,6 +64,14 @@ class ExtendedMode(NoArguments):
 
 class HaltReason(NoArguments):
     """``?``: why the target stands still."""
+
+
+class NextStop(NoArguments):
+    """``vStopped``: the client has taken one stop and asks for the next."""
+
+
+class CtrlC(NoArguments):
+    """``vCtrlC``: what the byte 0x03 says in all-stop mode."""
 
 
 class Detach(NoArguments):

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from . import breakpoints, flash, memory, queries, registers, resume, session_control, threads
+from . import breakpoints, file_io, flash, memory, queries, registers, resume, session_control, threads
 from .base import Packet, PacketError
 
 __all__ = ["PACKETS", "Invalid", "Parsed", "Unknown", "features", "parse"]
@@ -24,6 +24,9 @@ PACKETS: dict[str, dict[bytes, type[Packet]]] = {
         b"QNonStop": session_control.SetNonStop,
         b"!": session_control.ExtendedMode,
         b"?": session_control.HaltReason,
+        b"vStopped": session_control.NextStop,
+        b"vCtrlC": session_control.CtrlC,
+        b"F": file_io.FileReply,
         b"D": session_control.Detach,
         b"k": session_control.Kill,
         b"vKill": session_control.KillProcess,

@@ -11,7 +11,16 @@ import pytest
 import trio
 import trio.testing
 
-SESSIONS = ("test_session.py", "test_session_data.py", "test_session_trouble.py", "test_monitor.py")
+SESSIONS = (
+    "test_session.py",
+    "test_session_data.py",
+    "test_session_trouble.py",
+    "test_monitor.py",
+    "test_intercept.py",
+    "test_non_stop.py",
+    "test_virtual_stop.py",
+    "test_peers_sessions.py",
+)
 JUMPING = {Path(__file__).parent / name for name in SESSIONS}
 
 

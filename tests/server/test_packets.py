@@ -97,7 +97,7 @@ UNKNOWN = (
     b"vFile:setfs:0",
     b"jThreadsInfo",
     b"_M20,rw",
-    b"F1",
+    b"QAllow:x",
     b"\x00\xff",
     b"y",
 )
@@ -187,6 +187,7 @@ def test_supported_features_come_from_the_table() -> None:
     assert said[0] == "PacketSize=4000"
     assert set(said[1:]) == {
         "QStartNoAckMode+",
+        "QNonStop+",
         "qXfer:features:read+",
         "qXfer:memory-map:read+",
         "qXfer:threads:read+",
