@@ -13,7 +13,7 @@ from .control import DFSR_ALL
 from .halting import CoreControl
 from .identify import identify
 from .patching import synchronise
-from .registers_debug import DEMCR, DFSR, DWT_FUNCTION
+from .registers_debug import DEMCR, DFSR
 from .reset import LINE_DEAD, Caught, catch_by_line, catch_by_request, enter_under_reset, reset_vector
 from .stop import Stop, StopReason
 
@@ -67,15 +67,13 @@ class CortexM(CoreControl):
         batch.write(DEMCR.address, self._demcr())
         await self.memory.run(batch)
         self._info = await identify(self.memory)
-        self.breakpoints.use(self._info.fp_ctrl)
+        self._points.use(self._info)
         batch = Batch()
-        contents = self.breakpoints.write_hardware(batch)
-        for index in range(self._info.watchpoints):
-            batch.write(DWT_FUNCTION.at(index), 0)
+        contents = self._points.write_hardware(batch)
         batch.write(DFSR.address, DFSR_ALL)
         batch.write(DEMCR.address, self._demcr())
         await self.memory.run(batch)
-        self.breakpoints.written(contents)
+        self._points.written(contents)
         if self._control.masked and not halted:
             # Interrupts can only be unmasked on a halted core; the program loses some milliseconds.
             await self._halt()
@@ -108,7 +106,7 @@ class CortexM(CoreControl):
 
     async def _reset_by(self, catch: Callable[[], Awaitable[Caught]]) -> Stop:
         self._leave_stop(StopReason.HALT_REQUEST)
-        self.breakpoints.forget_written()
+        self._points.forget_written()
         try:
             caught = await catch()
         finally:
@@ -158,7 +156,7 @@ class CortexM(CoreControl):
 
     async def _detach(self) -> None:
         failures: list[HaltpointError] = []
-        self.breakpoints.clear()
+        self._points.clear()
         for part in (self._halt_if_needed, self._pass_bkpt_if_stopped, self._restore_memory, self._let_go):
             try:
                 await part()
@@ -184,9 +182,7 @@ class CortexM(CoreControl):
     async def _let_go(self) -> None:
         dhcsr = await self._control.look()
         batch = Batch()
-        self.breakpoints.write_all_off(batch)
-        for index in range(self._info.watchpoints if self._info else 0):
-            batch.write(DWT_FUNCTION.at(index), 0)
+        self._points.write_all_off(batch)
         batch.write(DEMCR.address, 0)
         batch.write(DFSR.address, DFSR_ALL)
         if dhcsr.S_HALT:
@@ -194,5 +190,5 @@ class CortexM(CoreControl):
         self._control.disable(batch)
         self._leave_stop(StopReason.HALT_REQUEST)
         await self.memory.run(batch)
-        self.breakpoints.forget_written()
+        self._points.forget_written()
         self._control.masked = self._control.doubt = False

@@ -16,15 +16,18 @@ from ..probes.access import Batch, Slot
 from ..probes.errors import AccessFaultError, TargetError
 from .breakpoints import Breakpoints, bkpt_number
 from .control import DFSR_ALL, Control
+from .dwt import WatchHit
 from .identify import CoreInfo
 from .memory import Memory
 from .patching import synchronise
+from .points import PointUnits
 from .register_file import RegisterFile
 from .registers_core import Regsel, advance_it_state, register_name
 from .registers_debug import DEMCR, DFSR, DHCSR
 from .snapshot import registers_if_halted, take_snapshot
 from .stepping import HALT_TIMEOUT, Stepped, halt_failed, single_step
 from .stop import Stop, StopReason
+from .watchpoints import Watchpoints
 
 __all__ = ["FAULT_CATCHES", "CoreControl"]
 
@@ -42,7 +45,7 @@ class CoreControl:
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
-        self.breakpoints = Breakpoints()
+        self._points = PointUnits()
         self.stop: Stop | None = None
         self.notices: list[str] = []
         self.vector_catch = FAULT_CATCHES
@@ -55,6 +58,16 @@ class CoreControl:
         self._in_reset = False
         # PC as the core stopped; what stood there has had its say, but counts where PC is set to later.
         self._stopped_at: int | None = None
+
+    @property
+    def breakpoints(self) -> Breakpoints:
+        """The table of breakpoints; edits reach the target when the core runs next."""
+        return self._points.breakpoints
+
+    @property
+    def watchpoints(self) -> Watchpoints:
+        """The table of watchpoints; edits reach the target when the core runs next."""
+        return self._points.watchpoints
 
     @property
     def info(self) -> CoreInfo:
@@ -127,9 +140,17 @@ class CoreControl:
         self._expected = StopReason.HALT_REQUEST
         if DFSR(stop.dfsr).BKPT and (stop.pc not in self.breakpoints or stop.pc == stepped_from):
             stop = replace(stop, bkpt=await self._bkpt_number(stop.pc))
+        if DFSR(stop.dfsr).DWTTRAP:
+            stop = replace(stop, watched=await self._watches_hit())
         self._stopped_at = stop.pc
         self.stop = stop
         return stop
+
+    async def _watches_hit(self) -> tuple[WatchHit, ...]:
+        batch = Batch()
+        functions = self.watchpoints.read_matches(batch)
+        await self.memory.run(batch)
+        return self.watchpoints.hits({index: slot.value for index, slot in functions.items()})
 
     async def _bkpt_number(self, pc: int) -> int | None:
         """The number in the BKPT instruction at ``pc``, None when none stands there."""
@@ -144,14 +165,14 @@ class CoreControl:
             self.notices.append("The target lost halting debug while it ran (power was lost?); it was set up again.")
         elif not self._in_reset:
             self.notices.append("The target was reset while it ran; breakpoints and vector catches were written again.")
-        self.breakpoints.forget_written()
+        self._points.forget_written()
         batch = Batch()
         if not dhcsr.C_DEBUGEN:
             self._control.enable(batch)
         batch.write(DEMCR.address, self._demcr())
-        contents = self.breakpoints.write_hardware(batch)
+        contents = self._points.write_hardware(batch)
         await self.memory.run(batch)
-        self.breakpoints.written(contents)
+        self._points.written(contents)
 
     def _demcr(self) -> int:
         """DEMCR while debugging: trace units on, faults caught; Armv6-M has HARDERR only."""
@@ -183,12 +204,12 @@ class CoreControl:
     async def _run(self) -> None:
         await synchronise(self.memory, self.breakpoints)
         batch = Batch()
-        contents = self.breakpoints.write_hardware(batch)
+        contents = self._points.write_hardware(batch)
         batch.write(DFSR.address, DFSR_ALL)
         self._control.run(batch)
         self._leave_stop(StopReason.HALT_REQUEST)
         await self.memory.run(batch)
-        self.breakpoints.written(contents)
+        self._points.written(contents)
         self._control.masked = self._control.doubt = False
 
     def _leave_stop(self, expected: StopReason) -> None:
@@ -217,7 +238,7 @@ class CoreControl:
 
     async def _step(self, stop: Stop, *, snapshot: bool) -> Stepped:
         self._leave_stop(StopReason.STEP)
-        return await single_step(self.memory, self._control, self.breakpoints, stop.pc, snapshot=snapshot)
+        return await single_step(self.memory, self._control, self._points, stop.pc, snapshot=snapshot)
 
     async def _pass_own_bkpt(self, stop: Stop) -> bool:
         """Move PC past the BKPT instruction that stopped the core, if it belongs to the program."""
@@ -262,7 +283,7 @@ class CoreControl:
         async with self.memory.exclusive():
             before = self.stop
             self._leave_stop(StopReason.HALT_REQUEST)
-            self.breakpoints.forget_written()
+            self._points.forget_written()
             if await self.poll() is None or before is None:
                 return self.stop
             assert self.stop is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..probes.access import Batch
 from ..probes.errors import NoTargetError
 from .memory import Memory
-from .registers_debug import DWT_CTRL, FP_CTRL
+from .registers_debug import DWT_CTRL, DWT_DEVARCH, FP_CTRL
 from .registers_system import CPUID, MVFR0
 
 __all__ = ["CoreInfo", "core_name", "identify", "revision_name"]
@@ -35,7 +35,8 @@ _ARMV6M_OR_BASELINE = 0xC  # CPUID.Architecture; 0xF has the main extension (Arm
 class CoreInfo:
     """What the core says about itself.
 
-    ``comparators`` are hardware breakpoints, ``watchpoints`` DWT comparators; ``fpb_version`` is 1 or 2.
+    ``comparators`` are hardware breakpoints, ``watchpoints`` DWT comparators; ``fpb_version`` and ``dwt_version``
+    are 1 or 2.
     ``main_extension``: Armv7-M or Armv8-M Mainline, which have fault registers, BASEPRI and FAULTMASK.
     """
 
@@ -48,6 +49,7 @@ class CoreInfo:
     fp_ctrl: int
     main_extension: bool
     fpu: bool
+    dwt_version: int = 1
 
     def __str__(self) -> str:
         return f"{self.name} {self.revision}, {self.comparators} breakpoints, {self.watchpoints} watchpoints"
@@ -85,6 +87,8 @@ async def identify(memory: Memory) -> CoreInfo:
         )
     main = CPUID(cpuid.value).Architecture != _ARMV6M_OR_BASELINE
     unit = FP_CTRL(fp_ctrl.value)
+    # A Cortex-M7 has the second version of the one unit and the first of the other.
+    dwt_version = 2 if unit.REV and DWT_DEVARCH(await memory.read32(DWT_DEVARCH.address)).PRESENT else 1
     return CoreInfo(
         name=core_name(cpuid.value),
         revision=revision_name(cpuid.value),
@@ -95,4 +99,5 @@ async def identify(memory: Memory) -> CoreInfo:
         fp_ctrl=fp_ctrl.value,
         main_extension=main,
         fpu=main and MVFR0(await memory.read32(MVFR0.address)).SinglePrecision != 0,
+        dwt_version=dwt_version,
     )

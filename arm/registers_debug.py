@@ -6,7 +6,7 @@ DDI0419E C1.6 to C1.9 has the same addresses with fewer bits.
 
 from __future__ import annotations
 
-from .register import Register, bit, bits
+from .register import Register, Word, bit, bits
 
 __all__ = [
     "DBGKEY",
@@ -18,7 +18,9 @@ __all__ = [
     "DWT_COMP",
     "DWT_CTRL",
     "DWT_CYCCNT",
+    "DWT_DEVARCH",
     "DWT_FUNCTION",
+    "DWT_FUNCTION_V2",
     "DWT_MASK",
     "DWT_PCSR",
     "FP_COMP",
@@ -170,3 +172,22 @@ class DWT_FUNCTION(Register, address=0xE000_1028, stride=16):
     DATAVADDR0 = bits(12, 4)
     DATAVADDR1 = bits(16, 4)
     MATCHED = bit(24)
+
+
+class DWT_FUNCTION_V2(Word):
+    """DWT_FUNCTION as an Armv8-M unit has it (DDI0553, DWT_FUNCTIONn); MATCHED is where it was."""
+
+    MATCH = bits(0, 4)
+    ACTION = bits(4, 2)
+    DATAVSIZE = bits(10, 2)
+    MATCHED = bit(24)
+    ID = bits(27, 5)
+
+
+class DWT_DEVARCH(Register, address=0xE000_1FBC):
+    """Device Architecture (DDI0553, DWT_DEVARCH); reads as 0 before Armv8-M."""
+
+    ARCHID = bits(0, 16)
+    REVISION = bits(16, 4)
+    PRESENT = bit(20)
+    ARCHITECT = bits(21, 11)

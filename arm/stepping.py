@@ -8,10 +8,10 @@ import trio
 
 from ..probes.access import Batch
 from ..probes.errors import TargetError
-from .breakpoints import Breakpoints
 from .control import DFSR_ALL, Control, describe, pauses
 from .memory import Memory
 from .patching import synchronise
+from .points import PointUnits
 from .registers_debug import DFSR, DHCSR
 from .snapshot import registers_if_halted
 
@@ -48,18 +48,16 @@ def halt_failed(dhcsr: DHCSR) -> TargetError:
     )
 
 
-async def single_step(
-    memory: Memory, control: Control, breakpoints: Breakpoints, pc: int, *, snapshot: bool
-) -> Stepped:
+async def single_step(memory: Memory, control: Control, points: PointUnits, pc: int, *, snapshot: bool) -> Stepped:
     """Carry out the instruction at ``pc``, where the core is halted.
 
     A breakpoint on it is taken out for the step and put back by the next thing that runs the core; all
     others are in place. Interrupts stay masked afterwards, until the core is run (DDI0403E C1.5.1: a masked
     step does not enter PendSV, SysTick or external interrupts, but does enter faults and SVC).
     """
-    await synchronise(memory, breakpoints, without=pc)
+    await synchronise(memory, points.breakpoints, without=pc)
     batch = Batch()
-    contents = breakpoints.write_hardware(batch, without=pc)
+    contents = points.write_hardware(batch, without=pc)
     batch.write(DFSR.address, DFSR_ALL)
     control.single_step(batch)
     dhcsr = batch.read(DHCSR.address)
@@ -67,7 +65,7 @@ async def single_step(
     registers = registers_if_halted(batch, dhcsr) if snapshot else None
     control.doubt = True
     await memory.run(batch)
-    breakpoints.written(contents)
+    points.written(contents)
     now = control.seen(dhcsr.value)
     if now.S_HALT:
         return Stepped(now, dfsr.value, registers=registers.value if registers else None)

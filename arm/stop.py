@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from .dwt import WatchHit
 from .registers_core import Regsel
 from .registers_debug import DFSR
 
@@ -34,6 +35,7 @@ class Stop:
     ``reason`` is VECTOR_CATCH or LOCKUP, and are 0 otherwise and on Armv6-M, which has none.
     ``bkpt`` is the number in the BKPT instruction at ``pc`` that stopped the core when it is the program's
     own (0xAB asks for semihosting), None at one of the debugger's breakpoints and at any other stop.
+    ``watched`` are the watchpoints that were hit; the access is done and ``pc`` behind it, by an instruction or more.
     """
 
     reason: StopReason
@@ -45,6 +47,7 @@ class Stop:
     mmfar: int = 0
     bfar: int = 0
     bkpt: int | None = None
+    watched: tuple[WatchHit, ...] = ()
 
     @property
     def pc(self) -> int:
