@@ -13,6 +13,7 @@ __all__ = ["FAMILIES", "assemble"]
 
 HERE = Path(__file__).parent
 FAMILIES = (
+    "calls",
     "stm32f1",
     "stm32f4",
     "stm32f4_half",
