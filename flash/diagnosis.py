@@ -13,7 +13,7 @@ from ..probes.errors import HaltpointError
 from .errors import LoaderError, VerifyError
 from .layout import Layout
 
-__all__ = ["ATTEMPT", "CoreState", "compare_upload", "explain_stop", "look"]
+__all__ = ["ATTEMPT", "CoreState", "compare_upload", "explain_stop", "faults", "look"]
 
 ATTEMPT = "Programming the flash"
 EXCEPTION_FRAME_PC = 24
@@ -57,17 +57,18 @@ async def explain_stop(memory: Memory, layout: Layout, state: CoreState, waited:
             "Look for a watchdog, an unstable supply or a reset button; what is in flash now is incomplete. " + advice
         )
     elif state.dhcsr.S_LOCKUP:
-        seen = f"the core locked up: a fault inside the handling of a fault ({await _faults(memory)})"
+        seen = f"the core locked up: a fault inside the handling of a fault ({await faults(memory)})"
     elif not state.dhcsr.S_HALT:
         seen = f"the loader made no progress for {waited:.1f} s ({state.dhcsr})"
     elif state.dfsr.VCATCH:
-        seen = f"{await _fault_place(memory, layout, state)} ({await _faults(memory)})"
+        seen = f"{await _fault_place(memory, layout, state)} ({await faults(memory)})"
     else:
         seen = f"the core stopped at 0x{state.pc or 0:08X}, not at the loader's end 0x{layout.done:08X} ({state.dfsr})"
     return LoaderError(ATTEMPT, seen, advice, pc=state.pc, dhcsr=state.dhcsr.value)
 
 
-async def _faults(memory: Memory) -> str:
+async def faults(memory: Memory) -> str:
+    """The fault registers of a core that has met one."""
     batch = Batch()
     cfsr, hfsr, bfar = batch.read(CFSR.address), batch.read(HFSR.address), batch.read(BFAR.address)
     await memory.run(batch)
