@@ -212,6 +212,26 @@ class CoreControl:
         self._points.written(contents)
         self._control.masked = self._control.doubt = False
 
+    async def apply_points(self) -> None:
+        """Bring breakpoints and watchpoints of a running core in line with the tables.
+
+        Comparators are written while it runs. It is halted for a moment only when a BKPT instruction in RAM
+        has to come or go, because some probes write one in two halves. A core that has stopped, or stops just
+        then for a reason of its own, stays halted; the next resume writes what is missing.
+        """
+        async with self.memory.exclusive():
+            if self.stop is not None:
+                return
+            if set(self.breakpoints.software_wanted()) != self.breakpoints.installed.keys():
+                stop = await self._halt()
+                if stop.reason is StopReason.HALT_REQUEST:
+                    await self._run()
+                return
+            batch = Batch()
+            contents = self._points.write_hardware(batch)
+            await self.memory.run(batch)
+            self._points.written(contents)
+
     def _leave_stop(self, expected: StopReason) -> None:
         self.stop = None
         self._expected = expected

@@ -63,13 +63,13 @@ class AllStop(RunControl):
             await self.answers.write(reply, packet)
 
     def _begin(self, packet: Packet) -> None:
-        self.state = State.RUNS
+        self.client.running = True
         self.client.console_open = True
         self.note_resume(packet)
         self.watch.begin()
 
     def _end(self) -> None:
-        self.state = State.STANDS
+        self.client.running = False
         self.client.console_open = False
 
     async def remember_break(self, _packet: None) -> None:

@@ -76,7 +76,13 @@ class BoardTarget:
         voltage = await run(probe.voltage)
         chip = await fit(core.memory, named) if named else await identify(core.memory)
         chip = self._chip = chip.at(self._options.volts or voltage or DEFAULT_VOLTS)
-        target = Target(core, chip.regions, FlashSession(core, chip), facts=_facts(probe, voltage, core, chip))
+        target = Target(
+            core,
+            chip.regions,
+            FlashSession(core, chip),
+            facts=_facts(probe, voltage, core, chip),
+            leave_running=self._options.mode is ConnectMode.ATTACH,
+        )
         # A core that stands, at its reset vector or where an earlier debugger left it, is kept for the client;
         # one that runs does so without halting debug, which would stop it at a fault with nobody there.
         target.attached = await core.poll() is not None
@@ -86,13 +92,12 @@ class BoardTarget:
         return target
 
     async def acquire(self) -> Target:
-        """See TargetSource. With ``--connect attach`` the core is stopped only when the client asks for its state."""
+        """See TargetSource. With ``--connect attach`` the core runs on until the client wants it to stop."""
         await self.open()
         assert self._target is not None
         assert self._memory is not None
         assert self._chip is not None
-        if self._options.mode is not ConnectMode.ATTACH:
-            await self._target.attach()
+        await self._target.attach()
         # Once for each client: the target may have lost its power in between.
         await set_up_debug(self._memory, self._chip)
         return self._target

@@ -37,6 +37,8 @@ class Client:
     """Asked in order at every stop, before the client hears of it."""
     unsaid: list[str] = field(default_factory=list)
     console_open: bool = False
+    running: bool = False
+    """The client knows that the target runs and is to hear when it stops."""
     extended: bool = False
     non_stop: bool = False
     start_no_ack: bool = False

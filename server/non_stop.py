@@ -65,7 +65,7 @@ class NonStop(RunControl):
             await self.answers.write(reply, packet)
 
     async def _begin(self, packet: Packet) -> None:
-        self.state = State.RUNS
+        self.client.running = True
         self.note_resume(packet)
         self.watch.begin()
         await self.line.send(b"OK")
@@ -101,7 +101,7 @@ class NonStop(RunControl):
 
     async def end(self, packet: Packet) -> None:
         """Detach, kill and their like: stops of before are of no interest any more."""
-        self.state = State.STANDS
+        self.client.running = False
         self._stops.clear()
         await self.answer(packet)
 
@@ -112,11 +112,11 @@ class NonStop(RunControl):
         self._stops.clear()
         stop = await self.watch.look()
         if stop is None:
-            self.state = State.RUNS
+            self.client.running = True
             self.watch.begin()
             await self.line.send(b"OK")
             return
-        self.state = State.STANDS
+        self.client.running = False
         payload = await self.describe(stop, SIGTRAP)
         self._stops.append(payload)
         await self.line.send(payload)
@@ -129,7 +129,7 @@ class NonStop(RunControl):
 
     async def report(self, payload: bytes) -> None:
         """A notification, or a place behind the one that has not been taken yet."""
-        self.state = State.STANDS
+        self.client.running = False
         self._stops.append(payload)
         if len(self._stops) == 1:
             await self.line.notify(b"Stop:" + payload)

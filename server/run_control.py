@@ -81,7 +81,7 @@ def happening(packet: Packet) -> Happening:
 
 
 class RunControl(ABC):
-    """One client's mode. ``state`` is what it believes; the session looks at the target while that is RUNS."""
+    """One client's mode. The session looks at the target while ``state`` is RUNS."""
 
     table: ClassVar[dict[tuple[State, Happening], str]]
     """Names of methods of the class, each taking the packet (None for BREAK); what is not in it is answered."""
@@ -91,8 +91,12 @@ class RunControl(ABC):
         self.client = client
         self.answers = answers
         self.watch = watch
-        self.state = State.STANDS
         self._again: Callable[[], Awaitable[None]] = client.target.resume
+
+    @property
+    def state(self) -> State:
+        """What the client believes."""
+        return State.RUNS if self.client.running else State.STANDS
 
     async def receive(self, event: Event) -> None:
         """One event from the client."""

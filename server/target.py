@@ -19,6 +19,7 @@ from ..flash.memory_map import Region, region_at
 from ..probes.errors import AccessFaultError, HaltpointError, TargetError
 from .description import GENERAL, PC, RegisterSpec
 from .intercept import Interceptor
+from .view import virtual_stop
 
 __all__ = ["BreakpointTable", "Core", "FlashCapability", "Points", "Target"]
 
@@ -90,6 +91,10 @@ class Core(Protocol):
         """By REGSEL."""
         ...
 
+    async def apply_points(self) -> None:
+        """Bring what the target holds in line with the tables while it runs."""
+        ...
+
     async def detach(self) -> None:
         """Leave no trace and let it run."""
         ...
@@ -144,11 +149,17 @@ class Target:
         regions: Iterable[Region] | None = None,
         flash: FlashCapability | None = None,
         facts: Iterable[str] = (),
+        *,
+        leave_running: bool = False,
     ) -> None:
         self._core = core
         self.regions = None if regions is None else tuple(regions)
         self.flash = flash
         self.facts = tuple(facts)
+        self.leave_running = leave_running
+        """Clients are shown a virtual stop until they want the core to do something (see ``view``)."""
+        self.view: Stop | None = None
+        self._claimed = False
         self.attached = False
         self.link_in_doubt = False
         """Set after a LinkError: the target may have lost its power, so the next use of the core connects anew."""
@@ -165,10 +176,10 @@ class Target:
 
     # Attaching
 
-    async def attach(self, mode: ConnectMode = ConnectMode.HALT) -> None:
+    async def attach(self) -> None:
         """Take control of the core; nothing happens when that has been done and the link held since."""
         if not self.attached or self.link_in_doubt:
-            await self._core.connect(mode)
+            await self._core.connect(ConnectMode.ATTACH if self.leave_running else ConnectMode.HALT)
             self.attached = True
             self.link_in_doubt = False
 
@@ -178,7 +189,8 @@ class Target:
             self.flash.discard()
         if self.attached:
             self.points.clear()
-            self.attached = False
+            self.attached = self._claimed = False
+            self.view = None
             await self._core.detach()
 
     # Execution
@@ -194,17 +206,43 @@ class Target:
 
     async def halt(self) -> Stop:
         """Stop the core, or say why it stands already."""
+        self._claim()
         await self.attach()
         return self._core.stop or await self._core.halt()
 
-    async def resume(self, address: int | None = None) -> None:
-        """Run from ``address``, or from where the core stands. One that runs already is halted first.
+    async def show(self) -> Stop:
+        """The stop to be shown to a client that takes the core for stopped.
 
-        Only a resume writes breakpoints, so one that the user set free by a monitor command has to stop
-        for a moment before the breakpoints he set since then can come to hold.
+        A core that is to be left running, and that nobody has wanted to run or stop yet, is not halted for it:
+        the stop is a virtual one, kept in ``view``.
         """
-        await self._stand_at(address)
-        await self._core.resume()
+        if not self.leave_running or self._claimed:
+            return await self.halt()
+        await self.attach()
+        stop = await self._core.poll()
+        if stop is None:
+            last = None if self.view is None else self.view.pc
+            stop = self.view = await virtual_stop(self._core.memory, last)
+        return stop
+
+    def _claim(self) -> None:
+        """What the core does matters to the client from now on."""
+        self.view, self._claimed = None, True
+
+    async def resume(self, address: int | None = None) -> None:
+        """Run from ``address``, or from where the core stands.
+
+        One that runs already goes on; breakpoints that were set since come to hold. One that has stopped
+        by itself, behind the back of a client that took it for stopped, stays there: that is what it shall hear of.
+        """
+        self._claim()
+        await self.attach()
+        ran = self._core.stop is None
+        if address is None and await self._core.poll() is None:
+            await self._core.apply_points()
+        elif not ran or address is not None:
+            await self._stand_at(address)
+            await self._core.resume()
 
     async def step(self, address: int | None = None) -> Stop:
         """Carry out one instruction. A core that ran is halted instead, and where it stands is the answer."""
@@ -238,12 +276,14 @@ class Target:
     async def read_register(self, spec: RegisterSpec) -> bytes | None:
         """One register."""
         if self._core.stop is None:
-            return None
+            return self.view.pc.to_bytes(spec.size, "little") if self.view is not None and spec is PC else None
         word = await self._core.read_register(spec.regsel)
         return (word >> spec.shift & spec.mask).to_bytes(spec.size, "little")
 
     async def write_register(self, spec: RegisterSpec, value: int) -> None:
-        """Write one register; the core must stand."""
+        """Write one register; the core must stand, and is stopped for it behind a virtual stop."""
+        if self.view is not None:
+            await self.halt()
         if self._core.stop is None:
             raise TargetError(
                 f"Writing register {spec.name}", "the core is running", "Halt it first: Ctrl-C or 'monitor halt'."
@@ -293,6 +333,10 @@ class Target:
         return region_at(self.regions or (), address)
 
     # Breakpoints
+
+    async def apply_points(self) -> None:
+        """Breakpoints as they are now come to hold in a core that runs; else they do at the resume."""
+        await self._core.apply_points()
 
     def insert_breakpoint(self, address: int, *, hardware: bool) -> None:
         """Insert, or do nothing if it is there. In flash and ROM a software one becomes a hardware one.

@@ -20,6 +20,8 @@ async def insert(client: Client, packet: packets.InsertBreakpoint) -> Reply:
     if packet.type not in BREAKPOINTS:
         return EMPTY
     client.target.insert_breakpoint(packet.address, hardware=BREAKPOINTS[packet.type])
+    if client.running:
+        await client.target.apply_points()
     return OK
 
 
@@ -29,4 +31,6 @@ async def remove(client: Client, packet: packets.RemoveBreakpoint) -> Reply:
     if packet.type not in BREAKPOINTS:
         return EMPTY
     client.target.remove_breakpoint(packet.address, hardware=BREAKPOINTS[packet.type])
+    if client.running:
+        await client.target.apply_points()
     return OK

@@ -24,7 +24,7 @@ async def resume(client: Client, packet: packets.Resume) -> Reply:
     if packet.action is packets.Action.STEP:
         return await _step(client, None)
     if packet.action is packets.Action.STOP:
-        return ReportStop(await client.target.halt(), interrupted=True)
+        return ReportStop(await client.target.show(), interrupted=True)
     return OK
 
 

@@ -60,14 +60,14 @@ async def extended_mode(client: Client, _packet: packets.ExtendedMode) -> Reply:
 
 @handles(packets.HaltReason)
 async def halt_reason(client: Client, _packet: packets.HaltReason) -> Reply:
-    """In all-stop mode a client that asks takes the target for stopped, so it is stopped."""
-    return ReportStop(await client.target.halt())
+    """A client that asks takes the target for stopped, so it is stopped, or shown as if it were."""
+    return ReportStop(await client.target.show())
 
 
 @handles(packets.Attach)
 async def attach(client: Client, _packet: packets.Attach) -> Reply:
     """Whatever the process id: there is one core."""
-    return ReportStop(await client.target.halt())
+    return ReportStop(await client.target.show())
 
 
 @handles(packets.Detach)

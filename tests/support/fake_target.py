@@ -178,12 +178,20 @@ class FakeCore:
 
     async def resume(self) -> None:
         await self._enter("resume")
+        self._run_to_breakpoint()
+
+    def _run_to_breakpoint(self) -> None:
         ahead = [address for address in self.breakpoints.table if address > self.registers[15]]
         if ahead:
             self.registers[15] = min(ahead)
             self.next_stop = self.snapshot(StopReason.BREAKPOINT)
         self.stop = None
         self.polls_until_stop = 2
+
+    async def apply_points(self) -> None:
+        await self._enter("apply_points")
+        if self.stop is None:
+            self._run_to_breakpoint()
 
     async def step(self) -> Stop:
         await self._enter("step")
