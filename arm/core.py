@@ -175,6 +175,7 @@ class CortexM(CoreControl):
         """Without a debugger a BKPT instruction is a HardFault."""
         if self.stop is not None:
             await self._pass_own_bkpt(self.stop)
+            await self.settle()
 
     async def _restore_memory(self) -> None:
         await synchronise(self.memory, self.breakpoints)

@@ -58,6 +58,8 @@ class CoreControl:
         self._in_reset = False
         # PC as the core stopped; what stood there has had its say, but counts where PC is set to later.
         self._stopped_at: int | None = None
+        # Registers that passing a BKPT instruction changes; written by the batch that runs the core next.
+        self._unwritten: dict[int, int] = {}
 
     @property
     def breakpoints(self) -> Breakpoints:
@@ -204,6 +206,8 @@ class CoreControl:
     async def _run(self) -> None:
         await synchronise(self.memory, self.breakpoints)
         batch = Batch()
+        for regsel, value in self._unwritten.items():
+            batch.write_core(regsel, value)
         contents = self._points.write_hardware(batch)
         batch.write(DFSR.address, DFSR_ALL)
         self._control.run(batch)
@@ -236,6 +240,7 @@ class CoreControl:
         self.stop = None
         self._expected = expected
         self._stopped_at = None
+        self._unwritten = {}
         self._registers.forget()
         self._control.doubt = True
 
@@ -249,6 +254,7 @@ class CoreControl:
         async with self.memory.exclusive():
             stop = await self._require_stop("Stepping")
             if await self._pass_own_bkpt(stop):
+                await self.settle()
                 self.stop = replace(self.stop or stop, reason=StopReason.STEP, bkpt=None)
                 return self.stop
             stepped = await self._step(stop, snapshot=True)
@@ -263,14 +269,46 @@ class CoreControl:
     async def _pass_own_bkpt(self, stop: Stop) -> bool:
         """Move PC past the BKPT instruction that stopped the core, if it belongs to the program."""
         pc = stop.pc
-        # It is read again: the client may have written another instruction there.
-        if stop.bkpt is None or pc != self._stopped_at or await self._bkpt_number(pc) is None:
+        if stop.bkpt is None or pc != self._stopped_at:
             return False
-        await self.write_register(Regsel.PC, pc + 2)
+        # It is read again: the client may have written another instruction there.
+        if not self._unwritten and await self._bkpt_number(pc) is None:
+            return False
+        changes: dict[int, int] = {Regsel.PC: pc + 2}
         if advance_it_state(stop.xpsr) != stop.xpsr:
-            await self.write_register(Regsel.XPSR, advance_it_state(stop.xpsr))
+            changes[Regsel.XPSR] = advance_it_state(stop.xpsr)
+        self._put(changes)
         self._stopped_at = None
         return True
+
+    async def answer_bkpt(self, result: int) -> None:
+        """Give ``result`` in r0 to the program's own BKPT instruction, which the next run or step passes over.
+
+        r0 is written together with what runs the core; ``settle`` is for those who do not run it next.
+        """
+        async with self.memory.exclusive():
+            await self._require_stop("Answering a BKPT instruction")
+            self._put({0: result})
+
+    def repeat_bkpt(self) -> None:
+        """Have the BKPT instruction that stopped the core carried out again, not passed over, by the next run or step."""
+        if self.stop is not None:
+            self.stop = replace(self.stop, bkpt=None)
+
+    def _put(self, changes: dict[int, int]) -> None:
+        assert self.stop is not None
+        self._unwritten |= changes
+        self.stop = replace(self.stop, registers={**self.stop.registers, **changes})
+
+    async def settle(self) -> None:
+        """Write what passing a BKPT instruction has left for the next run, because somebody looks at the core first."""
+        async with self.memory.exclusive():
+            if self._unwritten:
+                batch = Batch()
+                for regsel, value in self._unwritten.items():
+                    batch.write_core(regsel, value)
+                await self.memory.run(batch)
+                self._unwritten = {}
 
     async def _require_stop(self, attempt: str) -> Stop:
         stop = await self.poll()
@@ -292,6 +330,7 @@ class CoreControl:
         """Write a core register at once and keep the snapshot true. TargetError when running."""
         async with self.memory.exclusive():
             stop = await self._require_stop(f"Writing {register_name(regsel)}")
+            await self.settle()
             self.stop = await self._registers.write(stop, regsel, value)
 
     async def reread(self) -> Stop | None:
@@ -301,6 +340,7 @@ class CoreControl:
         found running, which ``poll`` then follows.
         """
         async with self.memory.exclusive():
+            await self.settle()
             before = self.stop
             self._leave_stop(StopReason.HALT_REQUEST)
             self._points.forget_written()

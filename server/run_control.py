@@ -125,6 +125,7 @@ class RunControl(ABC):
             return
         if outcome is None:
             # What the client asked for is still to be reported, whatever the core had stopped for.
+            await self.client.target.settle()
             outcome = replace(self.client.target.stop or stop, reason=StopReason.HALT_REQUEST)
         if isinstance(outcome, Exited):
             log.info("The program ended with status %d.", outcome.code)

@@ -91,6 +91,18 @@ class Core(Protocol):
         """By REGSEL."""
         ...
 
+    async def answer_bkpt(self, result: int) -> None:
+        """r0 for the program's own BKPT instruction, written with the next run."""
+        ...
+
+    def repeat_bkpt(self) -> None:
+        """Carry out the program's own BKPT instruction again."""
+        ...
+
+    async def settle(self) -> None:
+        """Write what was left for the next run."""
+        ...
+
     async def apply_points(self) -> None:
         """Bring what the target holds in line with the tables while it runs."""
         ...
@@ -256,6 +268,18 @@ class Target:
         await self.halt()
         if address is not None:
             await self.write_register(PC, address)
+
+    async def answer_bkpt(self, result: int) -> None:
+        """Put ``result`` into r0 of a program that asked for something by BKPT; the next resume or step passes over it."""
+        await self._core.answer_bkpt(result)
+
+    def repeat_bkpt(self) -> None:
+        """Have the program ask again, by the same BKPT instruction, at the next resume or step."""
+        self._core.repeat_bkpt()
+
+    async def settle(self) -> None:
+        """The client hears of the stop after all: what was left for the next resume is written."""
+        await self._core.settle()
 
     async def reset(self, *, halt: bool) -> Stop | None:
         """Reset the chip; with ``halt`` it stands at its first instruction."""

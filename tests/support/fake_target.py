@@ -212,6 +212,15 @@ class FakeCore:
         await self._enter(f"write_register {regsel} {value:#x}")
         self.registers[regsel] = value
 
+    async def answer_bkpt(self, result: int) -> None:
+        await self.write_register(0, result)
+
+    def repeat_bkpt(self) -> None:
+        self._note("repeat_bkpt")
+
+    async def settle(self) -> None:
+        await self._enter("settle")
+
     async def detach(self) -> None:
         await trio.lowlevel.checkpoint()
         self.breakpoints.table.clear()
