@@ -84,7 +84,9 @@ class ChipModel:
     @property
     def rom_table(self) -> int:
         """BASE of the access port: where the first ROM table is, with the bits for "32 bits wide, present"."""
-        return {"cortex-m0+": 0xF000_0003, "cortex-m7": 0xE00F_D003}.get(self.core, 0xE00F_F003)
+        return {"cortex-m0+": 0xF000_0003, "cortex-m7": 0xE00F_D003, "cortex-m33": 0xE00F_E003}.get(
+            self.core, 0xE00F_F003
+        )
 
     @property
     def flash_base(self) -> int:

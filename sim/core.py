@@ -13,6 +13,7 @@ from .exceptions import Exceptions, Number
 from .faults import CFSR, HFSR, MAGIC_LOCKUP, Faults
 from .fpu import MODELS_WITH_FPU, Fpu
 from .mpu import Mpu
+from .mpu_v8 import MpuV8
 from .port import CorePort, Store
 from .profiles import PROFILES
 from .timebase import Timebase
@@ -45,7 +46,7 @@ class Core(Timebase):
         self.abort_fault: BusFault | None = None
         self.late_fault = False
         self.stall_after_abort = 0
-        self.mpu = Mpu(self)
+        self.mpu = MpuV8(self) if self.profile.secure_era else Mpu(self)
         self.thumb = True
         self.stepping = False
         self.boot_base = 0
@@ -70,6 +71,7 @@ class Core(Timebase):
             Exit.NO_COPROCESSOR: lambda: self.faults.raise_(CFSR.NOCP),
             Exit.INVALID_STATE: lambda: self.faults.raise_(CFSR.INVSTATE),
             Exit.UNALIGNED: lambda: self.faults.raise_(CFSR.UNALIGNED),
+            Exit.STACK_OVERFLOW: lambda: self.faults.raise_(CFSR.STKOF),
             Exit.EXCEPTION_RETURN: self.exceptions.leave,
             Exit.FETCH_FAULT: self._fetch_fault,
             Exit.READ_FAULT: lambda: self.faults.data_fault(self.port.fault_at(self.engine.fault_address)),
@@ -366,6 +368,7 @@ class Core(Timebase):
         registers = self.engine.read_registers()
         registers[LR] = 0xFFFF_FFFF
         registers[PSP] &= ~3
+        self.engine.write_limits([0, 0])
         registers[XPSR + 3 :] = [0] * (len(registers) - XPSR - 3)  # PRIMASK, BASEPRI, FAULTMASK, CONTROL
         try:
             stack, start = self.port.load_words(self.boot_base, 2, vector=True)

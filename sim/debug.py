@@ -1,4 +1,4 @@
-"""Halting debug: DHCSR, DCRSR, DCRDR, DEMCR and DFSR (DDI0403E C1.5, C1.6)."""
+"""Halting debug: DHCSR, DCRSR, DCRDR, DEMCR and DFSR (DDI0403E C1.5, C1.6; DDI0553 D1.2)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from .dwt import Dwt
+from .dwt_v2 import DwtV2
 from .engine import BASEPRI, CONTROL, FAULTMASK, LR, MSP, PC, PRIMASK, PSP, SP, XPSR
 from .exceptions import Number
 from .faults import CFSR, HFSR
@@ -33,6 +34,7 @@ class DHCSR(IntFlag):
     S_LOCKUP = 1 << 19
     S_RETIRE_ST = 1 << 24
     S_RESET_ST = 1 << 25
+    S_RESTART_ST = 1 << 26  # ARMv8-M
 
 
 class DEMCR(IntFlag):
@@ -78,7 +80,7 @@ _MONITOR_BITS = 0x000F_0000
 
 _CATCH_BY_CAUSE = (
     (CFSR.NOCP, DEMCR.VC_NOCPERR),
-    (CFSR.UNALIGNED | CFSR.DIVBYZERO, DEMCR.VC_CHKERR),
+    (CFSR.UNALIGNED | CFSR.DIVBYZERO | CFSR.STKOF, DEMCR.VC_CHKERR),
     (CFSR.UNDEFINSTR | CFSR.INVSTATE | CFSR.INVPC, DEMCR.VC_STATERR),
 )
 
@@ -90,7 +92,7 @@ class Debug:
         self.core = core
         self._demcr_bits = _DEMCR_BITS if core.profile.mainline else 0x0100_0401
         self.fpb = Fpb(core)
-        self.dwt = Dwt(core)
+        self.dwt = DwtV2(core) if core.profile.secure_era else Dwt(core)
         self.halted = False
         self.halt_requested = False
         self.step_due = False
@@ -105,6 +107,7 @@ class Debug:
         self.dfsr = DFSR(0)
         self.dcrdr = 0
         self.retired = False
+        self.restarted = False
         self.was_reset = True
         self.halted = False
         self.halt_requested = False
@@ -138,6 +141,7 @@ class Debug:
 
     def _leave(self) -> None:
         self.halted = False
+        self.restarted = self.core.profile.secure_era
         self.core.go_on_ticking()
 
     def monitor(self, cause: DFSR) -> None:
@@ -212,7 +216,7 @@ class Debug:
     # --- registers
 
     def read_dhcsr(self) -> int:
-        """Read DHCSR; the two sticky bits clear by it (S_RESET_ST comes back while reset lasts)."""
+        """Read DHCSR; the sticky bits clear by it (S_RESET_ST comes back while reset lasts)."""
         core = self.core
         value = self.control
         if core.profile.mainline or self.halted:  # a Cortex-M0 shows it while halted only (seen on silicon)
@@ -227,7 +231,9 @@ class Debug:
             value |= DHCSR.S_RETIRE_ST
         if self.was_reset:
             value |= DHCSR.S_RESET_ST
-        self.retired = False
+        if self.restarted:
+            value |= DHCSR.S_RESTART_ST
+        self.retired = self.restarted = False
         self.was_reset = core.in_reset
         return int(value)
 
@@ -315,7 +321,9 @@ class Debug:
             return registers[_REGISTER_OF[selector]]
         if selector == 20:
             control, fault, base, mask = (registers[i] for i in (CONTROL, FAULTMASK, BASEPRI, PRIMASK))
-            return control << 24 | fault << 16 | (base & self.core.exceptions.priority_mask) << 8 | mask
+            return (control & 7) << 24 | fault << 16 | (base & self.core.exceptions.priority_mask) << 8 | mask
+        if selector in _LIMIT_OF and self.core.profile.secure_era:
+            return self.core.engine.read_limits()[_LIMIT_OF[selector]]
         return self.core.engine.read_floats()[index] if (index := self._float(selector)) is not None else 0
 
     def _float(self, selector: int) -> int | None:
@@ -334,6 +342,11 @@ class Debug:
         elif selector in _REGISTER_OF:
             keep = {PC: ~1, MSP: ~3, PSP: ~3, XPSR: 0xFF00_FDFF}.get(_REGISTER_OF[selector], 0xFFFF_FFFF)
             registers[_REGISTER_OF[selector]] = value & keep & 0xFFFF_FFFF
+        elif selector in _LIMIT_OF and self.core.profile.secure_era:
+            limits = self.core.engine.read_limits()
+            limits[_LIMIT_OF[selector]] = value
+            self.core.engine.write_limits(limits)
+            return
         else:
             self._write_float(selector, value)
             return
@@ -349,3 +362,5 @@ class Debug:
 
 _REGISTER_OF = {n: n for n in range(13)} | {13: SP, 14: LR, 15: PC, 16: XPSR, 17: MSP, 18: PSP}
 """Register list index by REGSEL (C1.6.3)."""
+_LIMIT_OF = {0x1E: 0, 0x1F: 1}
+"""MSPLIM and PSPLIM by REGSEL; the secure ones (0x1C, 0x1D) exist with security alone (DDI0553 D1.2, DCRSR)."""

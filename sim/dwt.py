@@ -159,23 +159,28 @@ class Dwt(Peripheral):
     def _arm_comparator(self, index: int, function: int) -> None:
         size = 1 << self.mask[index]
         base = self.comp[index] & -size
-        engine = self.core.engine
-
-        def hit(_: int, __: int, ___: int) -> None:
-            self._matched(index)
-
         if function == _PC_MATCH:
-            for address in range(base & ~1, base + size, 2):
-                self._watches.append(engine.watch_code(address, lambda at: hit(at, 0, 0)))
+            self.watch_instructions(index, base & ~1, size)
         for wanted, stores in ((_READ, False), (_WRITE, True)):
             if function in {wanted, _READ_WRITE}:
-                trap = engine.trap_writes if stores else engine.trap_reads
-                key = (stores, base, size, index)
-                if key not in self._pool:
-                    self._pool[key] = trap(base, size, hit)
-                self._pool[key](True)
-                self._traps.append(self._pool[key])
+                self.watch_data(index, base, size, stores=stores)
 
-    def _matched(self, index: int) -> None:
+    def watch_instructions(self, index: int, base: int, size: int) -> None:
+        """Let comparator ``index`` match the instructions that begin there."""
+        for address in range(base, base + size, 2):
+            self._watches.append(self.core.engine.watch_code(address, lambda _: self.matched(index)))
+
+    def watch_data(self, index: int, base: int, size: int, *, stores: bool) -> None:
+        """Let comparator ``index`` match loads or stores there."""
+        engine = self.core.engine
+        key = (stores, base, size, index)
+        if key not in self._pool:
+            trap = engine.trap_writes if stores else engine.trap_reads
+            self._pool[key] = trap(base, size, lambda _address, _value, _width: self.matched(index))
+        self._pool[key](True)
+        self._traps.append(self._pool[key])
+
+    def matched(self, index: int) -> None:
+        """Comparator ``index`` matched."""
         self.function[index] |= _MATCHED
         self.core.debug.watchpoint()

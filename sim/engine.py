@@ -50,6 +50,7 @@ class Exit(Enum):
     NO_COPROCESSOR = auto()  # PC at the instruction
     INVALID_STATE = auto()  # T is 0; PC at the branch target
     UNALIGNED = auto()  # PC at the instruction
+    STACK_OVERFLOW = auto()  # PC at the instruction that would take SP below its limit (ARMv8-M)
     EXCEPTION_RETURN = auto()  # PC holds the EXC_RETURN value
     FETCH_FAULT = auto()  # nothing executable at PC
     READ_FAULT = auto()  # PC at the load; fault_address is what it read
@@ -127,6 +128,12 @@ class CpuEngine(Protocol):
 
     def write_floats(self, values: list[int]) -> None:
         """Set S0 to S31 and FPSCR."""
+
+    def read_limits(self) -> list[int]:
+        """Return MSPLIM and PSPLIM; zeros before ARMv8-M."""
+
+    def write_limits(self, limits: list[int]) -> None:
+        """Set MSPLIM and PSPLIM."""
 
     def read_masks(self) -> tuple[int, int, int]:
         """Return PRIMASK, BASEPRI and FAULTMASK."""

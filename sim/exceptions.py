@@ -1,4 +1,4 @@
-"""Exceptions of ARMv7-M: numbers, priorities, entry and return (DDI0403E B1.5)."""
+"""Exceptions of ARMv7-M and ARMv8-M: numbers, priorities, entry and return (DDI0403E B1.5, DDI0553 B3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .engine import BASEPRI, CONTROL, FAULTMASK, LR, MSP, PC, PRIMASK, PSP, XPSR
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["ENTRY_CYCLES", "Exceptions", "Number"]
+__all__ = ["ENTRY_CYCLES", "Exceptions", "Number", "StackOverflow"]
 
 ENTRY_CYCLES = 12
 RETURN_CYCLES = 10
@@ -23,6 +23,10 @@ _IPSR = 0x1FF
 _IT = 0x0600_FC00
 _T = 1 << 24
 _ALIGN = 1 << 9
+_HANDLER, _THREAD_MSP, _THREAD_PSP = 0, 8, 12
+"""Bits 3 and 2 of EXC_RETURN: what is returned to."""
+_SPARE = 0xFFFF_FF80
+"""Bits of EXC_RETURN that ARMv8-M has set always; S, DCRS and ES mean nothing without security (DDI0553)."""
 
 
 class Number(IntEnum):
@@ -40,6 +44,10 @@ class Number(IntEnum):
     SYSTICK = 15
 
 
+class StackOverflow(BusFault):
+    """The frame of an exception would lie below the stack's limit (ARMv8-M): UsageFault instead of BusFault."""
+
+
 def _mask(*numbers: int) -> int:
     return sum(1 << n for n in numbers)
 
@@ -55,6 +63,8 @@ class Exceptions:
         self.core = core
         self.irqs = irqs
         self.priority_mask = 0xFF00 >> priority_bits & 0xFF
+        self._has_limits = core.profile.secure_era
+        self._base = 0xFFFF_FFB0 if core.profile.secure_era else 0xFFFF_FFF1  # of EXC_RETURN
         self.reset()
 
     def reset(self) -> None:
@@ -70,6 +80,7 @@ class Exceptions:
         self.vtor = 0
         self.stack_align = False  # CCR.STKALIGN
         self.allow_any_thread_return = False  # CCR.NONBASETHRDENA
+        self.ignore_limits_in_faults = False  # CCR.STKOFHFNMIGN
 
     # --- priorities (B1.5.4)
 
@@ -161,7 +172,10 @@ class Exceptions:
         frame &= 0xFFFF_FFFC
         xpsr = xpsr | _ALIGN if padded else xpsr & ~_ALIGN
         words = (*registers[:4], registers[12], registers[LR], registers[PC], xpsr, *floats)
-        registers[LR] = 0xFFFF_FFF1 if not thread else 0xFFFF_FFFD if bank == PSP else 0xFFFF_FFF9
+        registers[LR] = self._base | (_HANDLER if not thread else _THREAD_PSP if bank == PSP else _THREAD_MSP)
+        if self._below_limit(bank, frame):
+            registers[bank] = core.engine.read_limits()[bank - MSP]
+            return self._not_stacked(registers, StackOverflow(frame))
         registers[bank] = frame
         if floats and core.fpu is not None:
             registers[LR] &= ~0x10
@@ -169,11 +183,20 @@ class Exceptions:
         try:
             core.port.store_words(frame, words)
         except BusFault as fault:
-            core.faults.note_stacking(fault)
-            registers[CONTROL] &= ~6
-            core.engine.write_registers(registers)
-            return False
+            return self._not_stacked(registers, fault)
         return True
+
+    def _not_stacked(self, registers: list[int], fault: BusFault) -> bool:
+        self.core.faults.note_stacking(fault)
+        registers[CONTROL] &= ~6
+        self.core.engine.write_registers(registers)
+        return False
+
+    def _below_limit(self, bank: int, frame: int) -> bool:
+        """Compare a new stack pointer with MSPLIM or PSPLIM (ARMv8-M)."""
+        if not self._has_limits or (self.ignore_limits_in_faults and self.execution_priority() < 0):
+            return False
+        return frame < self.core.engine.read_limits()[bank - MSP]
 
     def activate(self, number: int, registers: list[int]) -> None:
         """Become the handler of ``number``; what was running is on the stack already."""
@@ -198,9 +221,10 @@ class Exceptions:
         """Return from the handler that branched to an EXC_RETURN value."""
         core = self.core
         registers = core.engine.read_registers()
-        code = (registers[PC] | 1) & 0xF
+        value = self.return_value(registers)
+        code = value & 0xC
         number = registers[XPSR] & _IPSR
-        if not self._return_allowed(code, registers[PC] | 1, number):
+        if not self._return_allowed(code, value, number):
             core.faults.invalid_return(registers)
             return
         self.active &= ~(1 << number)
@@ -209,7 +233,7 @@ class Exceptions:
         following = self.candidate()
         core.event_register = True
         if following and self.group(following) < self._priority_after(registers):
-            registers[LR] = registers[PC] | 1
+            registers[LR] = value
             core.cycle += TAIL_CYCLES
             self.activate(following, registers)
             return
@@ -217,14 +241,19 @@ class Exceptions:
         if self._pop(code, registers, extended=not registers[PC] & 0x10):
             core.returned()
 
+    def return_value(self, registers: list[int]) -> int:
+        """EXC_RETURN as it was branched to; ARMv7-M has bit 0 set, ARMv8-M without security has it 0."""
+        return registers[PC] & ~1 | self._base & 1
+
     def _return_allowed(self, code: int, value: int, number: int) -> bool:
-        plain = 0xFFFF_FFF0 if self.core.fpu is None else 0xFFFF_FFE0
-        if not self.active >> number & 1 or value & plain != plain:
+        plain = 0xFFFF_FFF1 if self.core.fpu is None else 0xFFFF_FFE1
+        plain = _SPARE if self._has_limits else plain
+        if not self.active >> number & 1 or value & plain != plain or value & 2:
             return False
         nested = self.active & (self.active - 1)
-        if code == 1:
+        if code == _HANDLER:
             return bool(nested)
-        return code in {9, 13} and (not nested or self.allow_any_thread_return)
+        return code in {_THREAD_MSP, _THREAD_PSP} and (not nested or self.allow_any_thread_return)
 
     def _priority_after(self, registers: list[int]) -> int:
         boosted = _LOWEST
@@ -237,7 +266,7 @@ class Exceptions:
 
     def _pop(self, code: int, registers: list[int], *, extended: bool) -> bool:
         core = self.core
-        bank = PSP if code == 13 else MSP
+        bank = PSP if code == _THREAD_PSP else MSP
         frame = registers[bank] & ~3
         try:
             words = core.port.load_words(frame, 26 if extended else 8)
@@ -245,7 +274,7 @@ class Exceptions:
             core.faults.unstacking_failed(fault, registers)
             return False
         xpsr = words[7]
-        if bool(xpsr & _IPSR) != (code == 1):
+        if bool(xpsr & _IPSR) != (code == _HANDLER):
             core.faults.invalid_return(registers)
             return False
         registers[0:4] = words[0:4]
@@ -254,7 +283,7 @@ class Exceptions:
         registers[XPSR] = xpsr & ~_ALIGN
         padded = (self.stack_align or extended) and xpsr & _ALIGN
         registers[bank] = (frame + 4 * len(words) + (4 if padded else 0)) & 0xFFFF_FFFC
-        registers[CONTROL] = registers[CONTROL] & 1 | (2 if code == 13 else 0)
+        registers[CONTROL] = registers[CONTROL] & 1 | (2 if code == _THREAD_PSP else 0)
         if extended and core.fpu is not None:
             core.fpu.unstack(words[8:])
             registers[CONTROL] |= 4

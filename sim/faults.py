@@ -6,8 +6,8 @@ from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from .bus import BusFault
-from .engine import PC, XPSR
-from .exceptions import Number
+from .engine import XPSR
+from .exceptions import Number, StackOverflow
 
 if TYPE_CHECKING:
     from .core import Core
@@ -36,6 +36,7 @@ class CFSR(IntFlag):
     INVSTATE = 1 << 17
     INVPC = 1 << 18
     NOCP = 1 << 19
+    STKOF = 1 << 20  # ARMv8-M: a stack pointer went below its limit
     UNALIGNED = 1 << 24
     DIVBYZERO = 1 << 25
 
@@ -136,7 +137,8 @@ class Faults:
 
     def note_stacking(self, fault: BusFault) -> None:
         """The frame could not be stored."""
-        self.note(CFSR.MSTKERR if isinstance(fault, MemFault) else CFSR.STKERR)
+        overflow = isinstance(fault, StackOverflow)
+        self.note(CFSR.STKOF if overflow else CFSR.MSTKERR if isinstance(fault, MemFault) else CFSR.STKERR)
         self.from_stacking = True
 
     def derived(self, number: int) -> int:
@@ -183,7 +185,7 @@ class Faults:
         exceptions = self.core.exceptions
         exceptions.active &= ~(1 << (registers[XPSR] & 0x1FF))
         self.from_stacking = True
-        registers[14] = registers[PC] | 0xF000_0001
+        registers[14] = exceptions.return_value(registers)
         self.core.engine.write_registers(registers)
         number = self._exception_of(self.cause)
         if not exceptions.can_take(number):

@@ -8,7 +8,7 @@ from .bus import Bus, BusFault, Memory, Peripheral
 from .clock import VirtualClock
 from .core import Core
 from .debug import Debug
-from .romtable import core_ids, etm, rom_tables
+from .romtable import core_ids, cti, etm, rom_tables
 from .scs import Scs
 from .swo import Itm, SerialWire, Tpiu
 
@@ -66,6 +66,8 @@ class Machine:
             found.append(Tpiu(ids.tpiu, self.swo))
         if ids.etm:
             found.append(etm(ids.etm))
+        if ids.cti:
+            found.append(cti(ids.cti))
         return found
 
     @property

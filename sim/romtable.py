@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .bus import BusFault, Peripheral
 
-__all__ = ["Component", "CoreIds", "core_ids", "etm", "identification", "rom_tables"]
+__all__ = ["Component", "CoreIds", "core_ids", "cti", "etm", "identification", "rom_tables"]
 
 _MEMORY = 0xB105_100D
 _GENERIC = 0xB105_E00D
@@ -31,10 +31,12 @@ class CoreIds:
     itm: dict[int, int]
     tpiu: dict[int, int]
     etm: dict[int, int]
+    cti: dict[int, int] = field(default_factory=dict)
 
 
 _TPIU_TYPE = 0x11
 _ETM_TYPE = 0x13
+_CTI_TYPE = 0x14
 
 
 def _typed(part: int, device: int, kind: int) -> dict[int, int]:
@@ -73,6 +75,23 @@ _CORES["cortex-m7"] = replace(
     fpb=identification(0x04_000B_B00E, _GENERIC),
     tpiu=_typed(0x04_000B_B9A9, 0xCA1, _TPIU_TYPE),
     etm=_typed(0x04_001B_B975, 0, _ETM_TYPE),
+)
+
+
+def _architected(architecture: int, kind: int = 0, device: int = 0) -> dict[int, int]:
+    """A component of the Cortex-M33: all have one part number, DEVARCH tells them apart."""
+    return _typed(0x04_000B_BD21, device, kind) | ({0xFBC: 0x4770_0000 | architecture} if architecture else {})
+
+
+_NO_SECURITY = {0xFB8: 0xF}  # DAUTHSTATUS: non-secure debug allowed, no secure state
+_CORES["cortex-m33"] = CoreIds(
+    scs=_architected(0x2A04) | _NO_SECURITY | {0xF48: 0x40},
+    dwt=_architected(0x1A02),
+    fpb=_architected(0x1A03),
+    itm=_architected(0x1A01, 0x43),
+    tpiu=_architected(0, _TPIU_TYPE, 0xCA1),
+    etm=_architected(0x2_4A13, _ETM_TYPE),
+    cti=_architected(0x1A14, _CTI_TYPE, 0x40800),
 )
 _CORES["cortex-m0+"] = replace(_CORES["cortex-m0"])
 """As read from silicon of the families that use them."""
@@ -148,6 +167,12 @@ def rom_tables(model: str, part: int) -> list[Component]:
             _table(0xE00F_E000, 0x04_000B_B4C8, [0x0000_1003, 0xFFF4_3003]),
             _table(0xE00F_F000, 0x04_000B_B4C7, _entries(places)),
         ]
+    if model == "cortex-m33":
+        own = [*places, (0xFFF4_1000, {}), (0xFFF4_2000, ids.etm), (0xFFF4_3000, ids.cti), (0xFFF4_4000, {})]
+        return [
+            _table(0xE00F_E000, chip, [0x0000_1003, 0xFFF4_2003]),
+            _table(0xE00F_F000, 0x04_000B_B4C9, _entries(own)),
+        ]
     return [_table(0xE00F_F000, chip, _entries(places + trace))]
 
 
@@ -158,6 +183,11 @@ def _entries(places: list[tuple[int, dict[int, int]]]) -> list[int]:
 def _table(base: int, part: int, entries: list[int]) -> Component:
     constants = {4 * n: entry for n, entry in enumerate(entries)}
     return Component("ROM table", base, constants | {0xFCC: 1} | identification(part, _MEMORY))
+
+
+def cti(ids: dict[int, int]) -> Component:
+    """Cross Trigger Interface of the Cortex-M33: control is kept, nothing is connected."""
+    return Component("CTI", 0xE004_2000, ids, (0x000,))
 
 
 def etm(ids: dict[int, int]) -> Component:

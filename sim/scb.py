@@ -16,14 +16,9 @@ __all__ = ["Scb"]
 
 _VECTKEY = 0x05FA
 _VECTKEYSTAT = 0xFA05
-_IDS_M3 = (
-    *(0x0000_0030, 0x0000_0200, 0x0010_0000, 0x0000_0000, 0x0000_0030, 0, 0, 0),
-    *(0x0114_1110, 0x0211_2000, 0x2111_2231, 0x0111_1110, 0x0131_0102),
-)
-"""ID_PFR0 to ID_ISAR4 of the Cortex-M3 (DDI0337, table of system control registers)."""
-
 _SHCSR_ACTIVE = ((0, 4), (1, 5), (3, 6), (7, 11), (8, 12), (10, 14), (11, 15))
 _SHCSR_PENDING = ((12, 6), (13, 4), (14, 5), (15, 11))
+_SHCSR_LATER = ((2, 3), (5, 2)), ((21, 3),)  # HARDFAULTACT and NMIACT, HARDFAULTPENDED: ARMv8-M
 _SHCSR_ENABLE = ((16, 4), (17, 5), (18, 6))
 
 _ARMV6M = {0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x1C, 0x20, 0x24, 0x30}
@@ -93,7 +88,7 @@ class Scb:
         if self.profile.cache_ids and offset in (caches := dict(self.profile.cache_ids)):
             return caches[offset]
         index = (offset - 0x40) // 4
-        return _IDS_M3[index] if self.profile.mainline and 0 <= index < len(_IDS_M3) else 0
+        return self.profile.features[index] if self.profile.mainline and 0 <= index < len(self.profile.features) else 0
 
     def write(self, offset: int, value: int) -> None:
         """Store a word there; what is reserved or read-only ignores it."""
@@ -136,7 +131,7 @@ class Scb:
             self.core.exceptions.active = 0
         if value & 4:
             self.on_reset_request()
-        elif value & 1:
+        elif value & 1 and not self.profile.secure_era:
             self.on_core_reset()
 
     # --- SCR, CCR, SHPR, SHCSR
@@ -147,12 +142,14 @@ class Scb:
         self.core.send_event_on_pend = bool(value & 0x10)
 
     def _write_ccr(self, value: int) -> None:
-        self.ccr = value & self.profile.configuration
+        value |= self.profile.fixed_configuration
+        self.ccr = value & (self.profile.configuration | self.profile.fixed_configuration)
         core = self.core
         core.exceptions.allow_any_thread_return = bool(value & 1)
         core.exceptions.stack_align = bool(value & 0x200)
         core.port.user_may_trigger = bool(value & 2)
         core.port.trap_unaligned(self.profile.mainline and bool(value & 8))  # ARMv6-M: the engine itself does
+        core.exceptions.ignore_limits_in_faults = bool(self.ccr & 0x400)
         core.divide_by_zero_traps = bool(value & 0x10)
         if value & 0x10:
             core.sites.watch_division()
@@ -170,9 +167,10 @@ class Scb:
     def _shcsr(self) -> int:
         exceptions = self.core.exceptions
         value = 0
+        active, pending = _SHCSR_LATER if self.profile.secure_era else ((), ())
         for table, source in (
-            (_SHCSR_ACTIVE, exceptions.active),
-            (_SHCSR_PENDING, exceptions.pending),
+            ((*_SHCSR_ACTIVE, *active), exceptions.active),
+            ((*_SHCSR_PENDING, *pending), exceptions.pending),
             (_SHCSR_ENABLE, exceptions.enabled),
         ):
             for bit, number in table:

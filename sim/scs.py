@@ -31,6 +31,7 @@ class Scs(Peripheral):
         self.nvic = Nvic(core)
         self.scb = Scb(core)
         self.auxiliary = 0
+        self._mpu_end = 0xDC8 if core.profile.secure_era else 0xDC0
         self.ids = core_ids(model).scs
 
     def reset(self) -> None:
@@ -65,7 +66,7 @@ class Scs(Peripheral):
             return self.systick.read(offset - 0x010)
         if 0x100 <= offset < 0x380 or 0x400 <= offset < 0x4F0:
             return self.nvic.read(offset)
-        if 0xD90 <= offset < 0xDC0:
+        if 0xD90 <= offset < self._mpu_end:
             return self.core.mpu.read(offset - 0xD90)
         if 0xD00 <= offset < 0xDF0:
             return self.scb.read(offset - 0xD00)
@@ -87,7 +88,7 @@ class Scs(Peripheral):
             self.systick.write(offset - 0x010, value)
         elif 0x100 <= offset < 0x300 or 0x400 <= offset < 0x4F0:
             self.nvic.write(offset, value)
-        elif 0xD90 <= offset < 0xDC0:
+        elif 0xD90 <= offset < self._mpu_end:
             self.core.mpu.write(offset - 0xD90, value)
         elif 0xD00 <= offset < 0xDF0:
             self.scb.write(offset - 0xD00, value)

@@ -6,6 +6,8 @@ Unicorn executes the instructions; it has traps, and each line here that looks o
   Setting the limit to the counter stops after the current instruction; ``emu_stop`` in a data callback would leave
   PC at the access and repeat it.
 - Runs always have a limit: with one, PC is exact in every callback.
+- A Cortex-M33 starts in secure state and cannot leave it: the library would look for attributes of security in units
+  that it has not. BXNS and BLXNS stop the simulation. Its stack limits have no register numbers (sim/stack_limits.py).
 - A memory hook inside an IT block leaves ITSTATE behind, so hooks clear it (more on registers: sim/register_file.py).
 """
 
@@ -15,9 +17,11 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
+from .bus import Unmodelled
 from .engine import DataCall, DataPort, EngineMissingError, Exit
 from .native import Batch, CounterPair, bounds_switch
 from .register_file import RegisterFile
+from .stack_limits import StackLimits
 
 try:
     import unicorn
@@ -47,6 +51,8 @@ _UNKNOWN_VERSION = (
     "Opening a simulated board failed: in this version of unicorn {}. "
     "Install a version that was tested: pip install unicorn==2.1.4"
 )
+_PREFETCH_ABORT = 3
+_EXECUTE_NEVER = 0x4000_0000  # the default map lets peripherals and what lies above execute nothing, or external RAM
 _UNTIL = 0xFFFF_FFF0  # never reached: not an address that a lockup or an EXC_RETURN leaves in PC
 _NOWHERE = 1 << 40  # beyond the 32-bit address space
 _INTERRUPT_EXITS = {
@@ -57,6 +63,7 @@ _INTERRUPT_EXITS = {
     8: Exit.EXCEPTION_RETURN,
     17: Exit.NO_COPROCESSOR,
     18: Exit.INVALID_STATE,
+    19: Exit.STACK_OVERFLOW,
 }
 _ERROR_EXITS = {
     uc.UC_ERR_READ_UNMAPPED: Exit.READ_FAULT,
@@ -73,6 +80,7 @@ _NOT_RETIRED = {
     Exit.BREAK,
     Exit.NO_COPROCESSOR,
     Exit.READ_FAULT,
+    Exit.STACK_OVERFLOW,
     Exit.UNALIGNED,
     Exit.UNDEFINED,
     Exit.WRITE_FAULT,
@@ -104,6 +112,8 @@ class UnicornEngine:
 
         self._registers = RegisterFile(batch, arm)
         self._floats = batch([*(getattr(arm, f"UC_ARM_REG_S{n}") for n in range(32)), arm.UC_ARM_REG_FPSCR])
+        self._limits: StackLimits | None = None
+        self._has_limits = model == "cortex-m33"
         self._calibrate()
         self._add_hooks()
 
@@ -274,6 +284,17 @@ class UnicornEngine:
         """See CpuEngine."""
         self._floats.write(values)
 
+    def read_limits(self) -> list[int]:
+        """See CpuEngine."""
+        return [0, 0] if self._limits is None else self._limits.read()
+
+    def write_limits(self, limits: list[int]) -> None:
+        """See CpuEngine."""
+        if self._limits is not None:
+            registers = self.read_registers()
+            self._limits.write(limits)
+            self.write_registers(registers)
+
     def read_masks(self) -> tuple[int, int, int]:
         """See CpuEngine."""
         return self._registers.masks()
@@ -298,6 +319,8 @@ class UnicornEngine:
             self._words = CounterPair(
                 self._handle.value, lambda count: self._uc.emu_start(1, _UNTIL, count=count)
             ).words
+            if self._has_limits:
+                self._limits = StackLimits(self._uc, uclib, arm)
         except LookupError as lost:
             raise EngineMissingError(_UNKNOWN_VERSION.format(lost)) from lost
         self._uc.mem_unmap(0, 0x1000)
@@ -310,6 +333,8 @@ class UnicornEngine:
 
     def _on_interrupt(self, _: object, number: int, __: object) -> None:
         self._exit = _INTERRUPT_EXITS.get(number)
+        if number == _PREFETCH_ABORT and self._has_limits and self._registers.pc < _EXECUTE_NEVER:
+            self.fail(Unmodelled(f"BXNS or BLXNS to 0x{self._registers.pc:08X}: there is no TrustZone here"))
         if self._exit is None:
             self.fail(RuntimeError(f"unicorn raised exception {number}, which is not understood"))
         self._uc.emu_stop()

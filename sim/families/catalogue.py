@@ -11,6 +11,7 @@ from .g4 import G4_FAMILIES
 from .h7 import H7_FAMILIES
 from .l0 import L0_FAMILIES
 from .l4 import L4_FAMILIES
+from .u5 import U5_FAMILIES
 
 __all__ = ["FAMILIES", "family_of"]
 
@@ -22,6 +23,7 @@ FAMILIES: dict[str, Family] = {
     **H7_FAMILIES,
     **L0_FAMILIES,
     **L4_FAMILIES,
+    **U5_FAMILIES,
 }
 
 

@@ -79,7 +79,7 @@ class EccBank:
             self._gather(address, value)
 
     def _gather(self, address: int, value: int) -> None:
-        flash, unit = self.flash, self.flash.plan.unit
+        flash, (unit, _) = self.flash, self._unit()
         if not self.words:
             self.unit_address = address
         if self.unit_address % unit or address != self.unit_address + len(self.words):
@@ -92,18 +92,24 @@ class EccBank:
         data, self.words = self.words, b""
         self._program(self.unit_address, data)
 
+    def _unit(self) -> tuple[int, int]:
+        """Bytes that are programmed in one go, and the picoseconds it takes."""
+        plan, control = self.flash.plan, self.flash.control
+        if plan.burst is not None and control & plan.burst[0]:
+            return plan.burst[1:]
+        return plan.unit, plan.timing.fast if control & FSTPG else plan.timing.program
+
     def _program(self, address: int, data: bytes) -> None:
         flash = self.flash
         old = flash.host.bus.peek(address, len(data))
         if old != b"\xff" * len(data) and any(data):
             flash.fail(PROGERR)
             return
-        timing = flash.plan.timing
         fast = bool(flash.control & FSTPG)
         torn = bytes(was & (byte | 0x55) for was, byte in zip(old, data, strict=True))
         if not fast:
             self.mass_erased = False
-        flash.begin(timing.fast if fast else timing.program, lambda: flash.host.bus.patch(address, torn), self.index)
+        flash.begin(self._unit()[1], lambda: flash.host.bus.patch(address, torn), self.index)
         flash.host.bus.patch(address, data)
 
     def _row_goes_on(self, address: int) -> bool:

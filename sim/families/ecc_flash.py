@@ -51,6 +51,9 @@ from .strict import StrictShadow
 
 __all__ = ["EccFlash"]
 
+WITHOUT_SECURITY = ("SECKEYR", "SECSR", "SECCR", "OPSR")
+"""Registers that read 0 and ignore writes while TrustZone is off; OPSR is read-only and shows no torn operation."""
+
 
 class EccFlash(StrictShadow):
     """The register block and the operations; one :class:`EccBank` per bank takes the stores."""
@@ -84,14 +87,15 @@ class EccFlash(StrictShadow):
             "CR": self._write_control,
             "ECCR": _ignore,
             "ECC2R": _ignore,
-        }
-        self._writers = {offset: writers[name] for offset, name in names.items()}
+        } | dict.fromkeys(WITHOUT_SECURITY, _ignore)
+        self._writers = {offset: writers[name] for offset, name in names.items() if name in writers}
         self._control_bits = self._all_control_bits()
 
     def _all_control_bits(self) -> int:
         plan = self.plan
         first, width = plan.page_bits
         bits = PG | PER | (FSTPG if plan.row else 0) | plan.control | ((1 << width) - 1) << first | sum(plan.mass_bits)
+        bits |= plan.burst[0] if plan.burst is not None else 0
         return bits | (1 << plan.bank_bit if plan.bank_bit is not None else 0)
 
     # --- what the chip asks
@@ -273,6 +277,8 @@ class EccFlash(StrictShadow):
             busy = plan.second_busy if plan.second_busy and self._active_bank else BSY
         if plan.shows_configuration and (self.busy or any(bank.waiting for bank in self.banks)):
             busy |= CFGBSY
+        if plan.waiting and any(bank.waiting for bank in self.banks):
+            busy |= plan.waiting
         self.publish(registers["SR"], self.flags | busy | (PEMPTY if self.empty and plan.empty == "SR" else 0))
         self.publish(registers["CR"], self.control)
         self.publish(registers["ACR"], self.acr | (ACR_EMPTY if self.empty and plan.empty == "ACR" else 0))

@@ -97,4 +97,6 @@ class EccPlan:
     shows_configuration: bool = False  # SR.CFGBSY
     second_busy: int = 0  # SR.BSY2 where bank 2 has its own
     one_time: tuple[int, int] | None = None  # OTP area
+    waiting: int = 0  # SR.WDW: words of a unit are missing
+    burst: tuple[int, int, int] | None = None  # bit of CR, bytes, ps of what is programmed in one go
     stalls_control: bool = False  # a write to CR while busy stalls the bus; else it is ignored

@@ -6,13 +6,14 @@ peripherals are filled with places, so that nothing there is mistaken for an emp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from ..bus import PAGE, Bus
 from ..registers import ApbPeripheral, Crc, Plain, RegisterFile
 from ..registers import Usart as OldUsart
+from .icache import InstructionCache
 from .words import words
 
 __all__ = ["PlainPlan", "Port", "fill_places", "plain_peripherals"]
@@ -90,7 +91,9 @@ class PlainPlan:
     usarts: tuple[tuple[str, int, Gate], ...] = ()
     old_usarts: tuple[tuple[str, int, Gate], ...] = ()  # those of the F1
     files: tuple[tuple[str, int, Gate | None, str, dict[str, int]], ...] = ()
+    file_sizes: Mapping[str, int] = field(default_factory=dict)  # of files that are not 1 KiB
     crc: tuple[int, Gate] | None = None
+    icache: int = 0  # base of the instruction cache; 0: none
     places: tuple[tuple[int, int], ...] = field(default=())
 
 
@@ -163,9 +166,11 @@ def plain_peripherals(plan: PlainPlan, ports: str, enabled: Callable[[str, int],
     for name, base, gate in plan.old_usarts:
         gated(gate, partial(OldUsart, name, base))
     for name, base, maybe, source, refuse in plan.files:
-        gated(maybe, _make_file(name, base, _plan(refuse, source)))
+        gated(maybe, _make_file(name, base, _plan(refuse, source), plan.file_sizes.get(name, 0x400)))
     if plan.crc is not None:
         gated(plan.crc[1], partial(ShadowCrc, plan.crc[0]))
+    if plan.icache:
+        found.append(InstructionCache(plan.icache))
     return found
 
 
@@ -173,8 +178,8 @@ def _make_port(name: str, base: int, mode: int) -> Callable[[Enabled], ApbPeriph
     return lambda on: Port(name, base, on, mode)
 
 
-def _make_file(name: str, base: int, plan: dict[int, Plain]) -> Callable[[Enabled], ApbPeripheral]:
-    return lambda on: RegisterFile(name, base, plan, on)
+def _make_file(name: str, base: int, plan: dict[int, Plain], size: int = 0x400) -> Callable[[Enabled], ApbPeripheral]:
+    return lambda on: RegisterFile(name, base, plan, on, size)
 
 
 class ShadowCrc(Crc):
