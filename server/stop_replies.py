@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
+from ..arm.dwt import WatchKind
 from ..arm.registers_system import CFSR
 from ..arm.stop import Stop, StopReason
 from .packets.threads import THREAD
@@ -64,14 +65,20 @@ def unreadable_stop_reply() -> bytes:
     return f"T{SIGINT:02x}thread:{THREAD:x};".encode()
 
 
-def _reason(target: Target, stop: Stop, features: AbstractSet[str]) -> str:
-    """The breakpoint kind as the client knows it: GDB's Z0 in flash sits in a comparator, but stays its own.
+_WATCHES = {WatchKind.WRITE: "watch", WatchKind.READ: "rwatch", WatchKind.ACCESS: "awatch"}
 
-    A BKPT of the program's counts as software (GDB manual, node Stop Reply Packets). Neither may be
-    sent to a client that has not announced the feature.
+
+def _reason(target: Target, stop: Stop, features: AbstractSet[str]) -> str:
+    """Why it stopped, as the client knows it: GDB's Z0 in flash sits in a comparator, but stays its own.
+
+    A watchpoint comes before a breakpoint, which a client finds by pc. Only a client that says so takes
+    several. A BKPT of the program's counts as software (GDB manual, node Stop Reply Packets). No breakpoint's
+    type may be sent to a client that has not announced the feature.
     """
+    if stop.watched:
+        hits = stop.watched if "multi-wp-addr+" in features else stop.watched[:1]
+        return "".join(f"{_WATCHES[hit.kind]}:{hit.address:08x};" for hit in hits)
     if stop.reason is not StopReason.BREAKPOINT:
         return ""
-    points = target.points.get(stop.pc)
-    reason = "hwbreak" if points is not None and points.hardware and not points.software else "swbreak"
+    reason = "hwbreak" if target.points.only_hardware(stop.pc) else "swbreak"
     return f"{reason}:;" if f"{reason}+" in features else ""

@@ -7,149 +7,23 @@ target may lack is an attribute that may be None, and ``capabilities`` is what t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
 
 from ..arm.breakpoints import BreakpointKind
 from ..arm.core import ConnectMode
 from ..arm.faults import describe_fault
-from ..arm.memory import Memory
 from ..arm.stop import Stop
 from ..flash.memory_map import Region, region_at
 from ..probes.errors import AccessFaultError, HaltpointError, TargetError
+from .capabilities import Core, FlashCapability
+from .conditions import Conditions
 from .description import GENERAL, PC, RegisterSpec
 from .intercept import Interceptor
+from .points import Points
 from .view import virtual_stop
 
-__all__ = ["BreakpointTable", "Core", "FlashCapability", "Points", "Target"]
+__all__ = ["Target"]
 
 ADDRESS_SPACE = 1 << 32
-
-
-class BreakpointTable(Protocol):
-    """The core's own table; edits reach the target at the next resume."""
-
-    def add(self, address: int, kind: BreakpointKind) -> None:
-        """Add one; raises TargetError when the core has no place for it."""
-
-    def remove(self, address: int) -> None:
-        """Remove the one at ``address``."""
-
-
-class Core(Protocol):
-    """What is asked of core control; ``arm.core.CortexM`` says what each of these means."""
-
-    @property
-    def memory(self) -> Memory:
-        """The memory seam."""
-        ...
-
-    @property
-    def notices(self) -> list[str]:
-        """Sentences for the user; whoever shows them takes them out."""
-        ...
-
-    @property
-    def breakpoints(self) -> BreakpointTable:
-        """The table of breakpoints."""
-        ...
-
-    @property
-    def stop(self) -> Stop | None:
-        """The snapshot of the present stop, None while running."""
-        ...
-
-    async def connect(self, mode: ConnectMode) -> None:
-        """Switch halting debug on."""
-        ...
-
-    async def poll(self) -> Stop | None:
-        """One look."""
-        ...
-
-    async def halt(self) -> Stop:
-        """Ask for a halt and wait for it."""
-        ...
-
-    async def resume(self) -> None:
-        """Write what changed and run."""
-        ...
-
-    async def step(self) -> Stop:
-        """One instruction."""
-        ...
-
-    async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:
-        """Reset, by NRST with ``line``."""
-        ...
-
-    async def read_register(self, regsel: int) -> int:
-        """By REGSEL; cached while halted."""
-        ...
-
-    async def write_register(self, regsel: int, value: int) -> None:
-        """By REGSEL."""
-        ...
-
-    async def answer_bkpt(self, result: int) -> None:
-        """r0 for the program's own BKPT instruction, written with the next run."""
-        ...
-
-    def repeat_bkpt(self) -> None:
-        """Carry out the program's own BKPT instruction again."""
-        ...
-
-    async def settle(self) -> None:
-        """Write what was left for the next run."""
-        ...
-
-    async def apply_points(self) -> None:
-        """Bring what the target holds in line with the tables while it runs."""
-        ...
-
-    async def detach(self) -> None:
-        """Leave no trace and let it run."""
-        ...
-
-    async def read_memory(self, address: int, length: int) -> bytes:
-        """Without our own BKPTs."""
-        ...
-
-    async def write_memory(self, address: int, data: bytes) -> None:
-        """Beneath our own BKPTs."""
-        ...
-
-
-class FlashCapability(Protocol):
-    """What is asked of flash programming; ``flash.session.FlashSession`` says what each of these means."""
-
-    def erase(self, address: int, length: int) -> None:
-        """Note sectors to erase."""
-        ...
-
-    def write(self, address: int, data: bytes) -> None:
-        """Note bytes to program."""
-        ...
-
-    async def finish(self) -> object:
-        """Do it; str() of the result is a line for the user."""
-        ...
-
-    def discard(self) -> None:
-        """Forget what was noted."""
-        ...
-
-    def preserve(self, address: int, length: int) -> None:
-        """Note RAM that must survive ``finish``."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """Breakpoints as the client inserted them: by address, hardware or software as it asked for."""
-
-    software: bool = False
-    hardware: bool = False
 
 
 class Target:
@@ -175,8 +49,8 @@ class Target:
         self.attached = False
         self.link_in_doubt = False
         """Set after a LinkError: the target may have lost its power, so the next use of the core connects anew."""
-        self.points: dict[int, Points] = {}
-        self.interceptors: list[Interceptor] = []
+        self.points = Points(core.breakpoints, core.watchpoints, self._kind)
+        self.interceptors: list[Interceptor] = [Conditions()]
         """Those who deal with stops for every client of this target."""
 
     @property
@@ -270,7 +144,7 @@ class Target:
             await self.write_register(PC, address)
 
     async def answer_bkpt(self, result: int) -> None:
-        """Put ``result`` into r0 of a program that asked for something by BKPT; the next resume or step passes over it."""
+        """Put ``result`` into r0 of a program that asked by BKPT; the next resume or step passes over that."""
         await self._core.answer_bkpt(result)
 
     def repeat_bkpt(self) -> None:
@@ -362,40 +236,11 @@ class Target:
         """Breakpoints as they are now come to hold in a core that runs; else they do at the resume."""
         await self._core.apply_points()
 
-    def insert_breakpoint(self, address: int, *, hardware: bool) -> None:
-        """Insert, or do nothing if it is there. In flash and ROM a software one becomes a hardware one.
-
-        Raises TargetError when the core has no comparator left or none that reaches ``address``.
-        """
-        address &= ~1
-        before = self.points.get(address)
-        if before is None:
-            self._core.breakpoints.add(address, self._kind(address, hardware=hardware))
-            before = Points()
-        self.points[address] = Points(software=before.software or not hardware, hardware=before.hardware or hardware)
-
-    def _kind(self, address: int, *, hardware: bool) -> BreakpointKind:
+    def _kind(self, address: int) -> BreakpointKind:
+        """In flash and ROM a breakpoint that need not be hardware becomes a hardware one."""
         region = self._region(address)
         in_ram = region is not None and region.kind == "ram"
-        return BreakpointKind.SOFTWARE if in_ram and not hardware else BreakpointKind.HARDWARE
-
-    def remove_breakpoint(self, address: int, *, hardware: bool) -> None:
-        """Remove; nothing happens if it is not there.
-
-        GDB may hold one of each type at an address: the last one of them takes the comparator with it.
-        """
-        address &= ~1
-        before = self.points.get(address)
-        if before is None:
-            return
-        if before.software and before.hardware:
-            self.points[address] = Points(software=hardware, hardware=not hardware)
-        else:
-            self._forget(address)
-
-    def _forget(self, address: int) -> None:
-        del self.points[address]
-        self._core.breakpoints.remove(address)
+        return BreakpointKind.SOFTWARE if in_ram else BreakpointKind.HARDWARE
 
     # Flash
 

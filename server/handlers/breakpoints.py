@@ -1,36 +1,52 @@
-"""Breakpoints: edits to a table. GDB takes all out at every stop and puts them back before every resume."""
+"""Breakpoints and watchpoints: edits to a table.
+
+GDB takes all out at every stop and puts them back before every resume.
+"""
 
 from __future__ import annotations
 
+from ...arm.dwt import WatchKind
 from ..client import Client
 from ..packets import breakpoints as packets
 from ..packets.breakpoints import PointType
-from ..replies import EMPTY, OK, Reply
+from ..points import Orders
+from ..replies import OK, Failure, Reply
 from .base import handles
 
 __all__: list[str] = []
 
 BREAKPOINTS = {PointType.SOFTWARE: False, PointType.HARDWARE: True}
-"""The types there are, and whether a comparator was asked for; watchpoints are not there yet."""
+"""The types of breakpoints, and whether a comparator was asked for."""
+
+WATCHPOINTS = {
+    PointType.WRITE: WatchKind.WRITE,
+    PointType.READ: WatchKind.READ,
+    PointType.ACCESS: WatchKind.ACCESS,
+}
 
 
 @handles(packets.InsertBreakpoint)
 async def insert(client: Client, packet: packets.InsertBreakpoint) -> Reply:
-    """Idempotent, as the protocol wants it."""
-    if packet.type not in BREAKPOINTS:
-        return EMPTY
-    client.target.insert_breakpoint(packet.address, hardware=BREAKPOINTS[packet.type])
-    if client.running:
-        await client.target.apply_points()
+    """Idempotent, as the protocol wants it; one that is there gets the conditions and commands of this packet."""
+    points = client.target.points
+    if packet.type in BREAKPOINTS:
+        orders = Orders(packet.conditions, packet.commands)
+        points.insert(packet.address, hardware=BREAKPOINTS[packet.type], orders=orders)
+    elif not packet.kind:
+        return Failure("Watching 0 bytes is not possible.")
+    else:
+        points.watch(WATCHPOINTS[packet.type], packet.address, packet.kind)
+    await client.target.apply_points()
     return OK
 
 
 @handles(packets.RemoveBreakpoint)
 async def remove(client: Client, packet: packets.RemoveBreakpoint) -> Reply:
-    """By address; the kind may differ from the one inserted."""
-    if packet.type not in BREAKPOINTS:
-        return EMPTY
-    client.target.remove_breakpoint(packet.address, hardware=BREAKPOINTS[packet.type])
-    if client.running:
-        await client.target.apply_points()
+    """Breakpoints by address: the kind may differ from the one inserted."""
+    points = client.target.points
+    if packet.type in BREAKPOINTS:
+        points.remove(packet.address, hardware=BREAKPOINTS[packet.type])
+    else:
+        points.unwatch(WATCHPOINTS[packet.type], packet.address, packet.kind)
+    await client.target.apply_points()
     return OK

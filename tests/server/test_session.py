@@ -257,7 +257,7 @@ async def test_detach_and_attach_again(board: FakeBoard) -> None:
         await gdb.ask(b"Z1,8000050,2")
         assert await gdb.ask(b"D;1") == b"OK"
         assert board.core.stop is None
-        assert board.target.points == {}
+        assert not board.target.points
         assert await gdb.ask(b"g") == b"x" * 8 * 19
         assert (await gdb.ask(b"vAttach;1")).startswith(b"T05")
         assert "connect halt" in board.core.calls

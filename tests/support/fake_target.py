@@ -13,6 +13,7 @@ import trio
 
 from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.core import ConnectMode
+from haltpoint.arm.dwt import WatchKind
 from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.arm.stop import Stop, StopReason
 from haltpoint.flash.memory_map import Region
@@ -114,13 +115,32 @@ class FakeBreakpoints:
         del self.table[address]
 
 
+class FakeWatchpoints:
+    def __init__(self, comparators: int = 4) -> None:
+        self.comparators = comparators
+        self.table: list[tuple[int, int, WatchKind]] = []
+
+    def add(self, address: int, length: int, kind: WatchKind) -> None:
+        if (address, length, kind) in self.table:
+            return
+        if len(self.table) >= self.comparators:
+            attempt = f"Watching {length} bytes at 0x{address:08x}"
+            raise TargetError(attempt, f"all {self.comparators} comparators are in use", "Delete another watchpoint.")
+        self.table.append((address, length, kind))
+
+    def remove(self, address: int, length: int, kind: WatchKind) -> None:
+        if (address, length, kind) in self.table:
+            self.table.remove((address, length, kind))
+
+
 class FakeCore:
-    """Satisfies ``server.target.Core``. Attributes are knobs: set them to make things happen."""
+    """Satisfies ``server.capabilities.Core``. Attributes are knobs: set them to make things happen."""
 
     def __init__(self) -> None:
         self.probe = FakeProbe()
         self.memory = Memory(self.probe, InlineExecutor())
         self.breakpoints = FakeBreakpoints()
+        self.watchpoints = FakeWatchpoints()
         self.notices: list[str] = []
         self.stop: Stop | None = None
         self.registers = {
@@ -238,7 +258,7 @@ class FakeCore:
 
 @dataclass
 class FakeFlash:
-    """Satisfies ``server.target.FlashCapability``: programs FakeProbe's memory at ``finish``."""
+    """Satisfies ``server.capabilities.FlashCapability``: programs FakeProbe's memory at ``finish``."""
 
     probe: FakeProbe
     edits: list[tuple[int, bytes]] = field(default_factory=list)

@@ -1,0 +1,125 @@
+"""What a target is made of: core control and flash programming, as packet handlers may ask for them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..arm.core import ConnectMode
+from ..arm.memory import Memory
+from ..arm.stop import Stop
+from .points import BreakpointTable, WatchpointTable
+
+__all__ = ["Core", "FlashCapability"]
+
+
+class Core(Protocol):
+    """What is asked of core control; ``arm.core.CortexM`` says what each of these means."""
+
+    @property
+    def memory(self) -> Memory:
+        """The memory seam."""
+        ...
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences for the user; whoever shows them takes them out."""
+        ...
+
+    @property
+    def breakpoints(self) -> BreakpointTable:
+        """The table of breakpoints."""
+        ...
+
+    @property
+    def watchpoints(self) -> WatchpointTable:
+        """The table of watchpoints."""
+        ...
+
+    @property
+    def stop(self) -> Stop | None:
+        """The snapshot of the present stop, None while running."""
+        ...
+
+    async def connect(self, mode: ConnectMode) -> None:
+        """Switch halting debug on."""
+        ...
+
+    async def poll(self) -> Stop | None:
+        """One look."""
+        ...
+
+    async def halt(self) -> Stop:
+        """Ask for a halt and wait for it."""
+        ...
+
+    async def resume(self) -> None:
+        """Write what changed and run."""
+        ...
+
+    async def step(self) -> Stop:
+        """One instruction."""
+        ...
+
+    async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:
+        """Reset, by NRST with ``line``."""
+        ...
+
+    async def read_register(self, regsel: int) -> int:
+        """By REGSEL; cached while halted."""
+        ...
+
+    async def write_register(self, regsel: int, value: int) -> None:
+        """By REGSEL."""
+        ...
+
+    async def answer_bkpt(self, result: int) -> None:
+        """r0 for the program's own BKPT instruction, written with the next run."""
+        ...
+
+    def repeat_bkpt(self) -> None:
+        """Carry out the program's own BKPT instruction again."""
+        ...
+
+    async def settle(self) -> None:
+        """Write what was left for the next run."""
+        ...
+
+    async def apply_points(self) -> None:
+        """Bring what the target holds in line with the tables while it runs."""
+        ...
+
+    async def detach(self) -> None:
+        """Leave no trace and let it run."""
+        ...
+
+    async def read_memory(self, address: int, length: int) -> bytes:
+        """Without our own BKPTs."""
+        ...
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """Beneath our own BKPTs."""
+        ...
+
+
+class FlashCapability(Protocol):
+    """What is asked of flash programming; ``flash.session.FlashSession`` says what each of these means."""
+
+    def erase(self, address: int, length: int) -> None:
+        """Note sectors to erase."""
+        ...
+
+    def write(self, address: int, data: bytes) -> None:
+        """Note bytes to program."""
+        ...
+
+    async def finish(self) -> object:
+        """Do it; str() of the result is a line for the user."""
+        ...
+
+    def discard(self) -> None:
+        """Forget what was noted."""
+        ...
+
+    def preserve(self, address: int, length: int) -> None:
+        """Note RAM that must survive ``finish``."""
+        ...
