@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -15,6 +15,7 @@ from ..flash.session import FlashSession
 from ..probes.debug_port import DebugPort
 from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
+from .semihosting.service import Semihosting, SemihostingOptions
 from .target import Target
 
 __all__ = ["BoardOptions", "BoardTarget"]
@@ -36,6 +37,7 @@ class BoardOptions:
     speed: int | None = None
     mode: ConnectMode = ConnectMode.HALT
     volts: float | None = None
+    semihosting: SemihostingOptions = field(default_factory=SemihostingOptions)
 
 
 class BoardTarget:
@@ -83,6 +85,7 @@ class BoardTarget:
             facts=_facts(probe, voltage, core, chip),
             leave_running=self._options.mode is ConnectMode.ATTACH,
         )
+        target.interceptors.append(Semihosting(self._options.semihosting))
         # A core that stands, at its reset vector or where an earlier debugger left it, is kept for the client;
         # one that runs does so without halting debug, which would stop it at a fault with nobody there.
         target.attached = await core.poll() is not None

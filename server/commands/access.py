@@ -38,13 +38,16 @@ def open_board_of(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Cl
     from ...flash.chips import chip_named
     from ...probes.ftdi.adapters import load_adapter
     from ..board import BoardOptions, BoardTarget
+    from .semihosting import semihosting_options
 
     if options.chip:
         chip_named(options.chip)  # a name that cannot be is the user's error, before any hardware is touched
     adapter = load_adapter(options.adapter_file) if options.adapter_file else None
     make = _simulated if options.probe.startswith(SIM_PREFIX) else _real
     access = make(options.probe, adapter)
-    settings = BoardOptions(options.chip, options.speed, ConnectMode(options.connect), options.vdd)
+    settings = BoardOptions(
+        options.chip, options.speed, ConnectMode(options.connect), options.vdd, semihosting_options(options)
+    )
     return BoardTarget(access.open_probe, access.executor, settings), access.clock
 
 

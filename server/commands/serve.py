@@ -9,6 +9,7 @@ import argparse
 from ... import __version__
 from .access import open_board_of
 from .options import Commands, add_target_options, port
+from .semihosting import add_semihosting_options
 
 __all__ = ["add"]
 
@@ -18,6 +19,7 @@ def add(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="wait for GDB and debug the target behind a probe")
     serve.set_defaults(command=run)
     add_target_options(serve)
+    add_semihosting_options(serve)
     serve.add_argument("--port", type=port, default=3333, help="TCP port for GDB, 0 for any free one (default: 3333)")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
 
