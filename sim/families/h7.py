@@ -41,6 +41,8 @@ _RCC = words(
     D2CCIP2R   54 0 FFFFFFFF
     D3CCIPR    58 0 FFFFFFFF
     CIER       60 0 3FF
+    CIFR       64 0 0
+    CICR       68 0 0
     BDCR       70 0 0001835D
     CSR        74 0 1
     AHB3RSTR   7C 0 80015031
@@ -147,6 +149,13 @@ _PWR = """
     WKUPFR 24 0 0
     WKUPEPR 28 0 0FFF3F3F
 """
+# The funnel of the serial trace (RM0433, SWTF): which sources pass.
+_FUNNEL = """
+    CTRL     000 300 F0F
+    PRIORITY 004 0   3F
+    LAR      FB0 0   0
+    LSR      FB4 1   0
+"""
 _PLAIN = PlainPlan(
     port_base=0x5802_0000,
     port_gate=("AHB4ENR", 0),
@@ -165,9 +174,11 @@ _PLAIN = PlainPlan(
     ),
     files=(
         ("PWR", 0x5802_4800, None, _PWR, {}),
+        ("SWTF", 0x5C00_4000, None, _FUNNEL, {}),
         ("DMA1", 0x4002_0000, ("AHB1ENR", 0), stream_dma(), _STREAMS),
         ("DMA2", 0x4002_0400, ("AHB1ENR", 1), stream_dma(), _STREAMS),
     ),
+    file_sizes={"SWTF": 0x1000},
     crc=(0x5802_4C00, ("AHB4ENR", 19)),
     places=(
         (0x4000_0000, 0x4000_C000),

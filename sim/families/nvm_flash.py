@@ -191,7 +191,8 @@ class NvmFlash(StrictShadow):
             return
         locks = (self.control | value) & LOCKS
         if locks & PELOCK:
-            locks = LOCKS
+            # Inferred: OpenOCD and st-flash lock after an erase and then only add FPRG and PROG, on real chips with success.
+            locks, value = LOCKS, value & ~(PROG | DATA | ERASE | FPRG)
             for keys in self.keys.values():
                 keys.reset()
         if value & OBL_LAUNCH and not locks & OPTLOCK:
