@@ -191,7 +191,7 @@ class NvmFlash(StrictShadow):
             return
         locks = (self.control | value) & LOCKS
         if locks & PELOCK:
-            # Inferred: OpenOCD and st-flash lock after an erase and then only add FPRG and PROG, on real chips with success.
+            # Inferred: OpenOCD and st-flash lock after an erase, and then only add FPRG and PROG: real chips take it.
             locks, value = LOCKS, value & ~(PROG | DATA | ERASE | FPRG)
             for keys in self.keys.values():
                 keys.reset()
