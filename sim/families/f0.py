@@ -200,6 +200,7 @@ F0_FAMILIES = {
         plain=_PLAIN,
         make_flash=F0Flash,
         wwdg_gate=(_A1, 11),
+        wwdg_prescaler=(7, 2),
         dmas=(
             DmaPlan("DMA1", 0x4002_0000, 7, 0, (9, 10, 10, 11), "AHBENR", selection=True),
             DmaPlan("DMA2", 0x4002_0400, 5, 1, (10, 10, 11), "AHBENR", selection=True),

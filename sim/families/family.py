@@ -101,4 +101,5 @@ class Family:
     iwdg_window: bool = True
     iwdg_base: int = 0x4000_3000
     wwdg_base: int = 0x4000_2C00
+    wwdg_prescaler: tuple[int, int] = (11, 3)  # WDGTB: least significant bit, width
     boot_base: int = 0  # where the vector table is after reset

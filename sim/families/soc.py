@@ -50,6 +50,7 @@ class FamilySoc:
             lambda: self.rcc.apb_hz(1),
             lambda: self._watchdog_reset(ResetCause.WWDG),
             machine.set_irq,
+            prescaler=family.wwdg_prescaler,
         )
         self.wwdg.base = family.wwdg_base
         self.wwdg.gate = family.wwdg_gate
