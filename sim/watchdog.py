@@ -160,7 +160,10 @@ class Wwdg(ApbPeripheral):
         pclk_hz: Callable[[], int],
         on_expiry: Callable[[], None],
         irq: Callable[[int], None],
+        *,
+        prescaler: tuple[int, int] = (7, 2),
     ) -> None:
+        self.prescaler = prescaler  # WDGTB in CFR: least significant bit, width
         self.clock = clock
         self.clock_on = clock_on
         self.pclk_hz = pclk_hz
@@ -174,6 +177,7 @@ class Wwdg(ApbPeripheral):
         self.counter = 0x7F
         self.active = False
         self.configuration = 0x7F
+        self._tick = self.tick
         self.flag = 0
 
     def reset(self) -> None:
@@ -183,14 +187,25 @@ class Wwdg(ApbPeripheral):
         self._clear()
 
     def freeze(self, frozen: bool) -> None:
-        """Stand still, or go on."""
+        """Stand still, or go on; at another pace where the clock has changed."""
+        self._retime()
         self.countdown.freeze(frozen)
         self.early.freeze(frozen)
 
     @property
     def tick(self) -> int:
         """Picoseconds per count."""
-        return 4096 * (1 << (self.configuration >> 7 & 3)) * PS_PER_SECOND // self.pclk_hz()
+        lsb, width = self.prescaler
+        return 4096 * (1 << (self.configuration >> lsb & (1 << width) - 1)) * PS_PER_SECOND // self.pclk_hz()
+
+    def _retime(self) -> None:
+        """The clock or the prescaler has changed: the counter goes on from where it is."""
+        old, self._tick = self._tick, self.tick
+        if old == self._tick:
+            return
+        for one in (self.countdown, self.early):
+            if one.remaining:
+                one.start(max(one.remaining * self._tick // old, 1))
 
     def current(self) -> int:
         """The counter now."""
@@ -207,7 +222,9 @@ class Wwdg(ApbPeripheral):
         if offset == 0:
             self._refresh(value)
         elif offset == 4:
-            self.configuration = value & 0x3FF
+            lsb, width = self.prescaler
+            self.configuration = value & (0x27F | (1 << width) - 1 << lsb)
+            self._retime()
         elif offset == 8:
             self.flag &= value
 
@@ -220,6 +237,7 @@ class Wwdg(ApbPeripheral):
         if too_early or self.counter < 0x40:
             self.clock.at(self.clock.now, self.on_expiry)
             return
+        self._tick = self.tick
         counts = self.counter - 0x3F
         self.countdown.start(counts * self.tick)
         self.early.start(max(counts - 1, 0) * self.tick or 1)

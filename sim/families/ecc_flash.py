@@ -204,7 +204,8 @@ class EccFlash(StrictShadow):
             self.empty = bool(value & ACR_EMPTY)
         if self.acr & ~value & DBG_SWEN & self.plan.acr[1]:
             raise Unmodelled("FLASH: clearing ACR.DBG_SWEN takes the debug port away")
-        self.acr = value & self.plan.acr[1] & ~(RUN_PD | (ACR_EMPTY if self.plan.empty == "ACR" else 0))
+        reset, mask = self.plan.acr
+        self.acr = (reset & ~mask | value & mask) & ~(RUN_PD | (ACR_EMPTY if self.plan.empty == "ACR" else 0))
         self.show()
 
     def _write_power_key(self, value: int) -> None:

@@ -244,6 +244,7 @@ _F407 = Family(
     plain=_PLAIN_F407,
     make_flash=partial(SectorFlash, _FLASH_F407),
     wwdg_gate=(_A1, 11),
+    wwdg_prescaler=(7, 2),
     iwdg_window=False,
 )
 F4_FAMILIES = {

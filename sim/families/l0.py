@@ -165,6 +165,7 @@ L0_FAMILIES = {
         plain=_PLAIN_L0,
         make_flash=partial(NvmFlash, _FLASH_L0),
         wwdg_gate=(_A1, 11),
+        wwdg_prescaler=(7, 2),
         dmas=(DmaPlan("DMA1", 0x4002_0000, 7, 0, (9, 10, 10, 11), "AHBENR", selection=True),),
         lsi_hz=37_000,
     ),
@@ -175,6 +176,7 @@ L0_FAMILIES = {
         plain=_PLAIN_L1,
         make_flash=partial(NvmFlash, _FLASH_L1),
         wwdg_gate=(_A1, 11),
+        wwdg_prescaler=(7, 2),
         dmas=(
             DmaPlan("DMA1", 0x4002_6000, 7, 24, tuple(range(11, 18)), "AHBENR"),
             DmaPlan("DMA2", 0x4002_6400, 5, 25, tuple(range(50, 55)), "AHBENR"),

@@ -293,6 +293,7 @@ _L431 = Family(
     plain=_PLAIN_L431,
     make_flash=partial(EccFlash, _FLASH_L431),
     wwdg_gate=(_A1, 11),
+    wwdg_prescaler=(7, 2),
     dmas=(
         DmaPlan("DMA1", 0x4002_0000, 7, 0, tuple(range(11, 18)), selection=True),
         DmaPlan("DMA2", 0x4002_0400, 7, 1, (56, 57, 58, 59, 60, 68, 69), selection=True),
