@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -192,11 +193,13 @@ async def set_up_debug(memory: Memory, chip: Chip) -> None:
 
     To be called once after connecting; a power-on reset undoes it. Raises what Memory raises.
     """
-    batch = Batch()
-    before = [batch.read(setup.address) for setup in chip.family.debug_setup]
-    await memory.run(batch)
-    batch = Batch()
-    for setup, word in zip(chip.family.debug_setup, before, strict=True):
-        if setup.changed(word.value) != word.value:
-            batch.write(setup.address, setup.changed(word.value))
-    await memory.run(batch)
+    for _, group in itertools.groupby(chip.family.debug_setup, key=lambda step: step.gated):
+        setups = list(group)
+        batch = Batch()
+        before = [batch.read(setup.address) for setup in setups]
+        await memory.run(batch)
+        batch = Batch()
+        for setup, word in zip(setups, before, strict=True):
+            if setup.changed(word.value) != word.value:
+                batch.write(setup.address, setup.changed(word.value))
+        await memory.run(batch)

@@ -8,6 +8,7 @@ executing RAM, a watchpoint on the loader's memory, DMA into it, watchdogs, HSI 
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Sequence
 
@@ -122,24 +123,36 @@ class Sanitizer:
         return any(step.address == DHCSR.address and step.set & DHCSR.C_MASKINTS.mask for step in self._saved)
 
     async def save(self) -> dict[str, int]:
-        """Read all registers in one batch; their words by name. Changes nothing yet."""
-        batch = Batch()
-        words = {step: _read(batch, step) for step in self.steps if step.restore}
-        await self._memory.run(batch)
-        self._seen = {step: _value(slot) for step, slot in words.items()}
+        """Read all registers but those that have no clock yet, in one batch; their words by name. Changes nothing."""
+        self._seen = {}
+        await self._look([step for step in self.steps if not step.gated])
         return {step.name: word for step, word in self._seen.items()}
 
-    async def change(self) -> None:
-        """Change in one batch what ``save`` has read. May fail midway: ``restore`` takes back what was done."""
+    async def _look(self, steps: Sequence[Step]) -> None:
         batch = Batch()
-        for step in self.steps:
+        words = {step: _read(batch, step) for step in steps if step.restore}
+        await self._memory.run(batch)
+        self._seen |= {step: _value(slot) for step, slot in words.items()}
+
+    async def change(self) -> None:
+        """Change what ``save`` has read, and what can be read then; ``restore`` undoes it, midway too."""
+        for gated, steps in itertools.groupby(self.steps, key=lambda step: step.gated):
+            group = list(steps)
+            if gated:
+                await self._look(group)
+            await self._change(group)
+
+    async def _change(self, steps: Sequence[Step]) -> None:
+        batch = Batch()
+        for step in steps:
             word = self._seen.get(step, 0)
+            if step.restore:
+                self._saved[step] = word
             if not step.needed(word):
                 continue
             _write(batch, step, step.changed(word))
             if step.wait:
                 batch.poll(step.wait_at or step.address, step.wait, step.wait_value, WAIT_SECONDS)
-        self._saved = self._seen
         await self._memory.run(batch)
 
     async def restore(self, *, after_reset: bool = False) -> None:

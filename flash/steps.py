@@ -20,7 +20,7 @@ class Step:
     set for a moment before the register is put back, always. ``wait_at``: the ``wait`` bits are those of this other
     register, and only the change is waited for. ``survives_reset``: a system reset
     does not touch the register, so it is put back even after one; others then have their reset values, and keep
-    them.
+    them. ``gated``: the register can be read only when the steps before have been taken, which gave it a clock.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Step:
     restore: bool = True
     survives_reset: bool = False
     core: bool = False
+    gated: bool = False
 
     def changed(self, saved: int) -> int:
         """The word to be written."""

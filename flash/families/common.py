@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..steps import Step
 
-__all__ = ["WINDOW_WATCHDOG_KEPT", "caches", "clock", "debug", "low_power_run", "masters", "window"]
+__all__ = ["WINDOW_WATCHDOG_KEPT", "caches", "clock", "clock_security", "debug", "low_power_run", "masters", "window"]
 
 WINDOW_WATCHDOG_KEPT = (
     "the window watchdog cannot be stopped: its window is opened and its prescaler slowest, "
@@ -17,13 +17,21 @@ FREEZE = 1 << 11 | 1 << 12
 def debug(base: int, low_power: int, freeze: int = 0x08, clock: tuple[str, int, int] | None = None) -> tuple[Step, ...]:
     """DBGMCU: ``low_power`` bits of CR, offset of the freeze register, where its ``clock`` is (name, address, mask)."""
     steps = [
-        Step("DBGMCU_CR", "sleep modes keep the debug port alive", base + 4, set=low_power, survives_reset=True),
+        Step(
+            "DBGMCU_CR",
+            "sleep modes keep the debug port alive",
+            base + 4,
+            set=low_power,
+            survives_reset=True,
+            gated=clock is not None,
+        ),
         Step(
             "DBGMCU_APB1FZR1",
             "the watchdogs stand still while the core is halted",
             base + freeze,
             set=FREEZE,
             survives_reset=True,
+            gated=clock is not None,
         ),
     ]
     if clock:
@@ -45,7 +53,7 @@ def caches(acr: int, latency: int, wait_states: int, enables: int, resets: int) 
     )
 
 
-def low_power_run(cr1: int) -> Step:
+def low_power_run(cr1: int, *, gated: bool = False) -> Step:
     """PWR_CR1.LPR and PWR_SR2.REGLPF, at the same place in all families that have them."""
     return Step(
         "PWR_CR1",
@@ -54,7 +62,17 @@ def low_power_run(cr1: int) -> Step:
         clear=1 << 14,
         wait_at=cr1 + 0x14,
         wait=1 << 9,
+        gated=gated,
     )
+
+
+def clock_security(name: str, address: int, mask: int, *, shared: bool = False) -> Step:
+    """The flag of a clock that failed (CSSF), whose NMI would come again and again; ``mask`` is CSSC, which clears it.
+
+    ``shared``: the register has interrupt enables, too, which are kept.
+    """
+    why = "the NMI of a failed crystal cannot be masked, and would come again and again while its flag is set"
+    return Step(name, why, address, set=mask, restore=shared)
 
 
 def clock(

@@ -15,7 +15,7 @@ from ..family import Family, Timing
 from ..memory_map import Region
 from ..steps import Step
 from .common import debug, masters
-from .stm32f1 import FLASH_START, RCC_CFGR_STEP, RCC_CR_STEP, STM32F1
+from .stm32f1 import FLASH_START, RCC_CFGR_STEP, RCC_CIR_STEP, RCC_CR_STEP, STM32F1
 
 __all__ = ["DEVICES"]
 
@@ -39,7 +39,18 @@ class RccAHBENR(Register, address=0x4002_1014):
 class RccAPB2ENR(Register, address=0x4002_1018):
     """RM0091 6.4.7."""
 
+    SYSCFGEN = bit(0)
     DBGMCUEN = bit(22)
+
+
+class SyscfgCFGR1(Register, address=0x4001_0000):
+    """RM0091 9.1.1: what is seen at address 0."""
+
+    MEM_MODE = bits(0, 2)
+
+
+SRAM_AT_0 = 3
+"""MEM_MODE."""
 
 
 class RccAPB1ENR(Register, address=0x4002_101C):
@@ -53,16 +64,29 @@ ERASE = Timing(30e-3, 40e-3)
 OBL_LAUNCH = 1 << 13
 """FLASH_CR, RM0091 4.5.5: would reset the chip."""
 
-DEBUG_F0 = debug(
-    0x4001_5800,
-    low_power=0b110,
-    clock=("RCC_APB2ENR", RccAPB2ENR.address, RccAPB2ENR.make(DBGMCUEN=1)),
-)
+
+def _debug_f0(clocks: int) -> tuple[Step, ...]:
+    return debug(0x4001_5800, low_power=0b110, clock=("RCC_APB2ENR", RccAPB2ENR.address, clocks))
+
+
+DEBUG_F0 = _debug_f0(RccAPB2ENR.make(DBGMCUEN=1))
 DEBUG_F3 = debug(0xE004_2000, low_power=0b111)
 
+VECTORS_IN_SRAM = (
+    *_debug_f0(RccAPB2ENR.make(SYSCFGEN=1, DBGMCUEN=1)),
+    Step(
+        "SYSCFG_CFGR1",
+        "a Cortex-M0 has no VTOR: NMI and HardFault find the loader's vectors, which are where SRAM begins, at 0",
+        SyscfgCFGR1.address,
+        clear=SyscfgCFGR1.MEM_MODE.mask,
+        set=SyscfgCFGR1.make(MEM_MODE=SRAM_AT_0),
+        gated=True,
+    ),
+)
 COMMON = (
     RCC_CR_STEP,
     RCC_CFGR_STEP,
+    RCC_CIR_STEP,
     masters("RCC_AHBENR", RccAHBENR.address, off=RccAHBENR.make(DMA1EN=1, DMA2EN=1), on=RccAHBENR.make(FLITFEN=1)),
     Step(
         "RCC_APB1ENR",
@@ -92,12 +116,12 @@ def _described(name: str, manual: str, debug_setup: tuple[Step, ...], steps: tup
         protection=protection,
         erase=lambda _size: ERASE,
         debug_setup=debug_setup,
-        preparations=(*debug_setup, *steps),
+        preparations=steps,
     )
 
 
-STM32F0 = _described("STM32F0", "RM0091", DEBUG_F0, COMMON)
-STM32F3 = _described("STM32F3", "RM0316", DEBUG_F3, COMMON)
+STM32F0 = _described("STM32F0", "RM0091", DEBUG_F0, (*VECTORS_IN_SRAM, *COMMON))
+STM32F3 = _described("STM32F3", "RM0316", DEBUG_F3, (*DEBUG_F3, *COMMON))
 
 CCM_KIB = {
     **dict.fromkeys(("F303B", "F303C", "F358C"), 8),

@@ -9,8 +9,9 @@ from ..family import Controller, Family, Flag, Protection, Timing
 from ..loaders.stm32f1 import LOADER
 from ..memory_map import Sector
 from ..steps import Step
+from .common import clock_security
 
-__all__ = ["BANK_2", "FLASH_SIZE", "FLASH_START", "RCC_CFGR_STEP", "RCC_CR_STEP", "STM32F1"]
+__all__ = ["BANK_2", "FLASH_SIZE", "FLASH_START", "RCC_CFGR_STEP", "RCC_CIR_STEP", "RCC_CR_STEP", "STM32F1"]
 
 FLASH_START = 0x0800_0000
 BANK_2 = 0x0808_0000
@@ -67,6 +68,7 @@ class RccCR(Register, address=0x4002_1000):
 
     HSION = bit(0)
     HSIRDY = bit(1)
+    CSSON = bit(19)
 
 
 class RccCFGR(Register, address=0x4002_1004):
@@ -125,8 +127,9 @@ DEBUG_SETUP = (
 
 RCC_CR_STEP = Step(
     "RCC_CR",
-    "flash is timed by HSI (RM0008 3.3.3), which firmware may have switched off",
+    "flash is timed by HSI (RM0008 3.3.3), which firmware may have switched off; a crystal that fails makes no NMI",
     RccCR.address,
+    clear=RccCR.CSSON.mask,
     set=RccCR.make(HSION=1),
     wait=RccCR.HSIRDY.mask,
     wait_value=RccCR.HSIRDY.mask,
@@ -139,12 +142,14 @@ RCC_CFGR_STEP = Step(
     wait=RccCFGR.SWS.mask,
     wait_value=0,
 )
-"""The same registers and bits on F0 and F3."""
+RCC_CIR_STEP = clock_security("RCC_CIR", 0x4002_1008, 1 << 23, shared=True)
+"""RM0008 7.3.3. The same registers and bits on F0 and F3."""
 
 PREPARATIONS = (
     *DEBUG_SETUP,
     RCC_CR_STEP,
     RCC_CFGR_STEP,
+    RCC_CIR_STEP,
     Step(
         "RCC_AHBENR",
         "DMA and Ethernet would write into the loader's memory",

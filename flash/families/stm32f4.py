@@ -14,6 +14,7 @@ from ..loaders.stm32f4 import LOADER as BY_WORDS
 from ..loaders.stm32f4_half import LOADER as BY_HALF_WORDS
 from ..memory_map import Sector
 from ..steps import Step
+from .common import clock_security
 from .paged import rdp_level
 
 __all__ = [
@@ -94,6 +95,7 @@ class RccCR(Register, address=0x4002_3800):
 
     HSION = bit(0)
     HSIRDY = bit(1)
+    CSSON = bit(19)
 
 
 class RccCFGR(Register, address=0x4002_3808):
@@ -157,8 +159,9 @@ DEBUG_SETUP = (
 CLOCK_AND_MASTERS = (
     Step(
         "RCC_CR",
-        "HSI is a clock that is always there",
+        "HSI is a clock that is always there; a crystal that fails makes no NMI",
         RccCR.address,
+        clear=RccCR.CSSON.mask,
         set=RccCR.make(HSION=1),
         wait=RccCR.HSIRDY.mask,
         wait_value=RccCR.HSIRDY.mask,
@@ -170,6 +173,7 @@ CLOCK_AND_MASTERS = (
         clear=RccCFGR.SW.mask | RccCFGR.HPRE.mask,
         wait=RccCFGR.SWS.mask,
     ),
+    clock_security("RCC_CIR", 0x4002_380C, 1 << 23, shared=True),
     Step(
         "RCC_AHB1ENR",
         "DMA, Ethernet and USB would write into the loader's memory",

@@ -9,7 +9,7 @@ from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..family import EmptyFlag, Family, Timing
 from ..memory_map import Region
 from ..steps import Step
-from .common import caches, clock, debug, low_power_run, masters, window
+from .common import caches, clock, clock_security, debug, low_power_run, masters, window
 from .paged import BSY, CFGBSY, EMPTY, WRP_BANK_1, WRP_BANK_2, WWDG_CFR, describe
 
 __all__ = ["DEVICES"]
@@ -88,6 +88,7 @@ MASTERS = masters(
     off=RccAHBENR.make(DMA1EN=1, DMA2EN=1),
     on=RccAHBENR.make(FLASHEN=1),
 )
+CLOCK_SECURITY = clock_security("RCC_CICR", RccCR.address + 0x20, 1 << 8)
 WINDOW = window(WwdgCFR.address, WwdgCFR.WDGTB.mask)
 ERASE, PROGRAM = Timing(22e-3, 40e-3), Timing(85e-6, 125e-6)
 
@@ -123,7 +124,7 @@ STM32G0 = describe(
     width=6,
     erase=ERASE,
     program=PROGRAM,
-    steps=(_caches(2), low_power_run(PWR_CR1), *_clock(0), MASTERS, WINDOW),
+    steps=(_caches(2), low_power_run(PWR_CR1, gated=True), *_clock(0), CLOCK_SECURITY, MASTERS, WINDOW),
     debug_setup=DEBUG_SETUP,
     empty=EmptyFlag(FlashACR.address, EMPTY, toggles=False),
 )
@@ -151,7 +152,7 @@ STM32C0 = describe(
     width=7,
     erase=ERASE,
     program=PROGRAM,
-    steps=(_caches(1), *_clock(DIVIDED_BY_4), MASTERS, WINDOW),
+    steps=(_caches(1), *_clock(DIVIDED_BY_4), CLOCK_SECURITY, MASTERS, WINDOW),
     debug_setup=DEBUG_SETUP,
     verify_per_byte=0.9e-6,
     empty=STM32G0.empty,

@@ -9,7 +9,7 @@ from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..family import Family, Timing
 from ..memory_map import Region
 from ..steps import Step
-from .common import caches, clock, debug, low_power_run, masters, window
+from .common import caches, clock, clock_security, debug, low_power_run, masters, window
 from .paged import BSY, WRP_BANK_1, WRP_BANK_2, WWDG_CFR, describe
 
 __all__ = ["DEVICES"]
@@ -99,7 +99,7 @@ def _described(bank: int, areas: dict[str, tuple[int, int]]) -> Family:
                 enables=FlashACR.make(PRFTEN=1, ICEN=1, DCEN=1),
                 resets=FlashACR.make(ICRST=1, DCRST=1),
             ),
-            low_power_run(0x4000_7000),
+            low_power_run(0x4000_7000, gated=True),
             *clock(
                 RccCR.address,
                 on=RccCR.HSION.mask,
@@ -111,6 +111,7 @@ def _described(bank: int, areas: dict[str, tuple[int, int]]) -> Family:
                     RccCFGR.make(SWS=HSI16),
                 ),
             ),
+            clock_security("RCC_CICR", RccCR.address + 0x20, 1 << 8),
             masters(
                 "RCC_AHB1ENR",
                 RccAHB1ENR.address,

@@ -14,7 +14,7 @@ from ..family import Controller, Family, Flag, Protection, Timing
 from ..loaders.stm32h5 import LOADER
 from ..memory_map import Region, Sector
 from ..steps import Step
-from .common import debug, masters, window
+from .common import clock_security, debug, masters, window
 from .cortex_m33 import ICACHE_OFF, STACK_LIMITS
 from .paged import IWDG_KR, KEYS, WWDG_CFR, WWDG_CR
 
@@ -149,6 +149,7 @@ STEPS = (
         wait=RccCFGR1.SWS.mask,
     ),
     Step("RCC_CFGR2", "the core runs undivided", RccCFGR2.address, clear=RccCFGR2.HPRE.mask),
+    clock_security("RCC_CICR", RCC + 0x58, 1 << 10),
     masters(
         "RCC_AHB1ENR",
         RccAHB1ENR.address,

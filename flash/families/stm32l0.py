@@ -15,7 +15,7 @@ from ..loaders.stm32l0 import LOADER as L0_LOADER
 from ..loaders.stm32l1 import LOADER as L1_LOADER
 from ..memory_map import Region, Sector
 from ..steps import Step
-from .common import clock, debug, masters
+from .common import clock, clock_security, debug, masters
 from .paged import IWDG_KR, rdp_level
 
 __all__ = ["DEVICES"]
@@ -68,7 +68,7 @@ LPRUN, REGLPF = 1 << 14, 1 << 5
 PWREN, WWDGEN = 1 << 28, 1 << 11
 
 
-def _steps(rcc: int, cfgr: int, apb1enr: int, dma: Step) -> tuple[Step, ...]:
+def _steps(rcc: int, cfgr: int, apb1enr: int, security: Step, dma: Step) -> tuple[Step, ...]:
     on, switch = clock(rcc, on=MSI_ON, ready=MSI_READY, switch=(SW_AND_HPRE, 0, SWS, 0))
     return (
         Step("RCC_APB1ENR", "PWR has a clock, the window watchdog has none", apb1enr, clear=WWDGEN, set=PWREN),
@@ -77,20 +77,34 @@ def _steps(rcc: int, cfgr: int, apb1enr: int, dma: Step) -> tuple[Step, ...]:
             "flash cannot be programmed in low-power run mode (RM0367 6.3.1)",
             PWR_CR,
             clear=LPRUN,
+            gated=True,
             wait_at=PWR_CSR,
             wait=REGLPF,
         ),
         Step("RCC_ICSCR", "MSI at a speed that every core voltage allows", rcc + 4, clear=MSI_RANGE, set=MSI_2_MHZ),
         on,
         Step(switch.name, switch.why, cfgr, clear=SW_AND_HPRE, wait=SWS),
+        security,
         dma,
     )
 
 
 L0_DEBUG = debug(0x4001_5800, low_power=0b111, clock=("RCC_APB2ENR", L0_RCC + 0x34, 1 << 22))
 L1_DEBUG = debug(0xE004_2000, low_power=0b111)
-L0_STEPS = _steps(L0_RCC, L0_RCC + 0x0C, L0_RCC + 0x38, masters("RCC_AHBENR", L0_RCC + 0x30, off=1 << 0, on=1 << 8))
-L1_STEPS = _steps(L1_RCC, L1_RCC + 0x08, L1_RCC + 0x24, masters("RCC_AHBENR", L1_RCC + 0x1C, off=3 << 24, on=1 << 15))
+L0_STEPS = _steps(
+    L0_RCC,
+    L0_RCC + 0x0C,
+    L0_RCC + 0x38,
+    clock_security("RCC_CICR", L0_RCC + 0x18, 1 << 8),
+    masters("RCC_AHBENR", L0_RCC + 0x30, off=1 << 0, on=1 << 8),
+)
+L1_STEPS = _steps(
+    L1_RCC,
+    L1_RCC + 0x08,
+    L1_RCC + 0x24,
+    clock_security("RCC_CIR", L1_RCC + 0x0C, 1 << 23, shared=True),
+    masters("RCC_AHBENR", L1_RCC + 0x1C, off=3 << 24, on=1 << 15),
+)
 
 COMMON_ERRORS = (
     Flag("WRPERR", SR.WRPERR.mask, "the page is write-protected"),

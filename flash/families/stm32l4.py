@@ -7,7 +7,7 @@ import dataclasses
 from ...arm.register import Register, bit, bits
 from ..family import EmptyFlag, Timing
 from ..steps import Step
-from .common import caches, clock, debug, low_power_run, masters, window
+from .common import caches, clock, clock_security, debug, low_power_run, masters, window
 from .paged import BSY, WRP_BANK_1, WRP_BANK_2, describe
 
 __all__ = ["FLASH_SIZE", "FLASH_START", "OPTR_ADDRESS", "STM32L4", "STM32L4_PLUS", "STM32L4_SMALL"]
@@ -125,7 +125,7 @@ PREPARATIONS = (
         enables=FlashACR.make(PRFTEN=1, ICEN=1, DCEN=1),
         resets=FlashACR.make(ICRST=1, DCRST=1),
     ),
-    low_power_run(PwrCR1.address),
+    low_power_run(PwrCR1.address, gated=True),
     *clock(
         RccCR.address,
         on=RccCR.HSION.mask,
@@ -137,6 +137,7 @@ PREPARATIONS = (
             RccCFGR.make(SWS=HSI16),
         ),
     ),
+    clock_security("RCC_CICR", RccCR.address + 0x20, 1 << 8),
     masters(
         "RCC_AHB1ENR",
         RccAHB1ENR.address,

@@ -10,7 +10,7 @@ from ..loaders.stm32l5 import LOADER as BY_8
 from ..loaders.stm32u5 import LOADER as BY_16
 from ..memory_map import Region
 from ..steps import Step
-from .common import caches, clock, debug, low_power_run, masters, window
+from .common import caches, clock, clock_security, debug, low_power_run, masters, window
 from .cortex_m33 import ICACHE_OFF, STACK_LIMITS
 from .paged import BSY, WWDG_CFR, Places, describe
 
@@ -38,8 +38,9 @@ L5_STEPS = (
     masters("RCC_APB1ENR1", 0x4002_1058, off=0, on=1 << 28),
     ICACHE_OFF,
     caches(BASE, latency=LATENCY, wait_states=5, enables=0, resets=0),
-    low_power_run(0x4000_7000),
+    low_power_run(0x4000_7000, gated=True),
     *clock(0x4002_1000, on=HSI_ON, ready=HSI_READY, switch=(SW | 0xF0, HSI16, SWS, HSI16 << 2)),
+    clock_security("RCC_CICR", 0x4002_1020, 1 << 8),
     masters("RCC_AHB1ENR", 0x4002_1048, off=0b11, on=1 << 8),
     window(WWDG_CFR, WDGTB),
 )
@@ -52,6 +53,7 @@ U5_STEPS = (
     U5_ON,
     Step("RCC_CFGR1", U5_SWITCH.why, U5_RCC + 0x1C, clear=SW, set=HSI16, wait=SWS, wait_value=HSI16 << 2),
     Step("RCC_CFGR2", "the core runs undivided", U5_RCC + 0x20, clear=HPRE),
+    clock_security("RCC_CICR", U5_RCC + 0x58, 1 << 10),
     masters("RCC_AHB1ENR", U5_RCC + 0x88, off=1 << 0 | 1 << 18 | 1 << 19 | 1 << 20, on=1 << 8),
     window(WWDG_CFR, WDGTB),
 )

@@ -9,7 +9,7 @@ from ...arm.register import Register, bit, bits
 from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..family import EmptyFlag, Family, Timing
 from ..memory_map import Region, Sector
-from .common import caches, clock, debug, low_power_run, masters, window
+from .common import caches, clock, clock_security, debug, low_power_run, masters, window
 from .paged import BSY, CFGBSY, EMPTY, WRP_BANK_1, WWDG_CFR, describe
 
 __all__ = ["DEVICES"]
@@ -109,6 +109,7 @@ def _described(name: str, manual: str, wait_states: int, erase: Timing) -> Famil
                     RccCFGR.make(SWS=HSI16),
                 ),
             ),
+            clock_security("RCC_CICR", RccCR.address + 0x20, 1 << 8),
             masters("RCC_AHB1ENR", RccAHB1ENR.address, off=RccAHB1ENR.make(DMA1EN=1, DMA2EN=1)),
             masters("RCC_AHB3ENR", RccAHB3ENR.address, off=0, on=RccAHB3ENR.FLASHEN.mask),
             window(WwdgCFR.address, WwdgCFR.WDGTB.mask),
