@@ -66,6 +66,7 @@ class RegisterFile(ApbPeripheral):
         self.plan = plan
         self.clock_on = clock_on
         self.values: dict[int, int] = {}
+        self.on_write: Callable[[int], None] = lambda _offset: None
 
     def reset(self) -> None:
         """See Peripheral."""
@@ -86,6 +87,7 @@ class RegisterFile(ApbPeripheral):
         if value & plain.refuse:
             raise Unmodelled(f"{self.name}_{plain.name}: 0x{value:08X} starts something that is not modelled")
         self.values[offset] = value & plain.mask
+        self.on_write(offset)
 
 
 _PORT = {

@@ -180,7 +180,7 @@ _PLAIN = PlainPlan(
     ),
     files=(
         ("PWR", 0x4000_7000, (_A1, 28), "CR 00 0 1FF\nCSR 04 0 FF00", {}),
-        ("SYSCFG", 0x4001_0000, (_A2, 0), "CFGR1 00 0 7FFFFF00\nCFGR2 18 0 107", {"CFGR1": 3}),
+        ("SYSCFG", 0x4001_0000, (_A2, 0), "CFGR1 00 0 7FFFFF03\nCFGR2 18 0 107", {}),
     ),
     crc=(0x4002_3000, ("AHBENR", 6)),
     places=(
@@ -198,6 +198,7 @@ F0_FAMILIES = {
         ),
         system=SystemMemory(0x1FFF_D800, 0x2000, 0x1FFF_F7CC, 0x1FFF_F7AC),
         plain=_PLAIN,
+        remap="SYSCFG",
         make_flash=F0Flash,
         wwdg_gate=(_A1, 11),
         wwdg_prescaler=(7, 2),

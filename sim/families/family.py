@@ -103,3 +103,4 @@ class Family:
     wwdg_base: int = 0x4000_2C00
     wwdg_prescaler: tuple[int, int] = (11, 3)  # WDGTB: least significant bit, width
     boot_base: int = 0  # where the vector table is after reset
+    remap: str = ""  # plain peripheral whose first two bits say what is at 0, for a core without VTOR

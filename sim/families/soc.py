@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
-from ..bus import Memory, Peripheral
+from ..bus import Memory, Peripheral, Unmodelled
 from ..chip import ChipModel
 from ..dma import Dma
 from ..flash_unit import FlashUnit
 from ..machine import Machine
 from ..rcc import ResetCause
+from ..registers import RegisterFile
 from ..watchdog import Iwdg, Wwdg
 from .catalogue import family_of
 from .clocks import Clocks
@@ -60,6 +62,9 @@ class FamilySoc:
         flash = cast("Peripheral", self.controller)
         for peripheral in (self.rcc, flash, self.dbgmcu, self.iwdg, self.wwdg, *self.dmas, *self.plain):
             bus.add_peripheral(peripheral)
+        for one in self.plain:
+            if one.name == family.remap and isinstance(one, RegisterFile):
+                one.on_write = partial(self._remap, one)
         fill_places(bus, family.plain.places)
         self.rcc.on_peripheral_reset = self._reset_peripherals
         self.rcc.on_gates = self._gates_changed
@@ -100,6 +105,15 @@ class FamilySoc:
         bus.patch(system.flash_size_register, (chip.flash_size // 1024).to_bytes(2, "little"))
         bus.patch(system.unique_id, chip.unique_id)
         self.controller.map_memories()
+
+    def _remap(self, syscfg: RegisterFile, offset: int) -> None:
+        """SYSCFG.MEM_MODE: flash or SRAM at 0. Exceptions follow; what loads and fetches see at 0 stays flash."""
+        if offset:
+            return
+        mode = syscfg.values[0] & 3
+        if mode not in {0, 3}:
+            raise Unmodelled(f"SYSCFG: MEM_MODE = {mode} puts at 0 what is not modelled there")
+        self.machine.core.exceptions.vtor = self.chip.rams[0].base if mode else self.machine.core.boot_base
 
     # --- what the board asks
 
