@@ -77,7 +77,8 @@ class EccOptions:
                     area = next(area for area in free if area.bank == bank.index)
                     free.remove(area)
                     word = self.plan.registers[area.register]
-                    self.stored[area.register] = word.reset & ~word.mask | start | end << area.last_shift
+                    limits = ((1 << area.bits) - 1) * (1 | 1 << area.last_shift)
+                    self.stored[area.register] = word.reset & ~limits | start | end << area.last_shift
         self._write_memory()
 
     def _write_memory(self) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from ..bus import PAGE, Bus
 from ..registers import ApbPeripheral, Crc, Plain, RegisterFile
 from ..registers import Usart as OldUsart
-from .icache import InstructionCache
+from .caches import Cache
 from .words import words
 
 __all__ = ["PlainPlan", "Port", "fill_places", "plain_peripherals"]
@@ -93,7 +93,7 @@ class PlainPlan:
     files: tuple[tuple[str, int, Gate | None, str, dict[str, int]], ...] = ()
     file_sizes: Mapping[str, int] = field(default_factory=dict)  # of files that are not 1 KiB
     crc: tuple[int, Gate] | None = None
-    icache: int = 0  # base of the instruction cache; 0: none
+    caches: tuple[tuple[str, int, str], ...] = ()  # (name, base, text of :func:`words`)
     places: tuple[tuple[int, int], ...] = field(default=())
 
 
@@ -169,8 +169,7 @@ def plain_peripherals(plan: PlainPlan, ports: str, enabled: Callable[[str, int],
         gated(maybe, _make_file(name, base, _plan(refuse, source), plan.file_sizes.get(name, 0x400)))
     if plan.crc is not None:
         gated(plan.crc[1], partial(ShadowCrc, plan.crc[0]))
-    if plan.icache:
-        found.append(InstructionCache(plan.icache))
+    found += [Cache(*cache) for cache in plan.caches]
     return found
 
 

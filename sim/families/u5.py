@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from ..chip import KIB, MS, SRAM, US, ChipModel, FlashBank, Ram
+from .caches import DATA_CACHE, INSTRUCTION_CACHE
 from .clocks import ClockPlan, Oscillator
 from .debug_mcu import DebugPlan
 from .ecc_flash import EccFlash
@@ -126,6 +127,8 @@ _FLASH_REGISTERS = {
     "KEYR": 0x08,
     "SECKEYR": 0x0C,
     "OPTKEYR": 0x10,
+    "PDKEY1R": 0x18,
+    "PDKEY2R": 0x1C,
     "SR": 0x20,
     "SECSR": 0x24,
     "CR": 0x28,
@@ -251,7 +254,7 @@ _PLAIN = PlainPlan(
     ),
     file_sizes={"GPDMA1": 0x1000},
     crc=(0x4002_3000, ("AHB1ENR", 12)),
-    icache=0x4003_0400,
+    caches=(("ICACHE", 0x4003_0400, INSTRUCTION_CACHE), ("DCACHE1", 0x4003_1400, DATA_CACHE)),
     places=(
         (0x4000_0000, 0x4000_B000),
         (0x4001_2C00, 0x4001_7000),

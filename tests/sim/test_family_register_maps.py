@@ -32,6 +32,7 @@ NEWER = {
     "stm32wb55rg": "WB55",
     "stm32wle5jc": "WLE5",
     "stm32h743zi": "H743",
+    "stm32u575zi": "U575",
 }
 DIFFERENT = re.compile(
     r"DMA._CCR[678]|DMA2_.*"  # ST describes channels and controllers that the part has not
@@ -39,11 +40,12 @@ DIFFERENT = re.compile(
     r"|PWR_SR2"  # the flash is ready, the low-power regulator is on
     r"|(FLASH|Flash)_(ACR|OBR|OPTS?R?.*|SEC.*|CR1|PRAR.*|SCAR.*|WPSN.*|BOOT.*|SFR|SRRVR|ECCR2)"  # each part's own
     r"|(FLASH|Flash)_(IPCCBR|C2.*|CRC.*)|RCC_C[12]_?A.*|PWR_(CR5|C2.*|EXTSCR|SUBGHZSPICR)"  # no model
-    r"|DBGMCU_C2.*|SYSCFG_.*"
+    r"|DBGMCU_C2.*|SYSCFG_.*|FLASH_(NSBOOT.*|OEM.*|PRIV.*)|DBGMCU_(SR|DBG_AUTH.*|[PC]IDR.)"
+    r"|(ICache|ICACHE|DCACHE)_SR"  # the invalidation after a reset is over at once
     r"|.*_(IDC|IDCODER?|OPTR|PCROP.*|WRP.*)"
 )
 
-FAMILY_CHIPS = sorted(name for name, chip in CHIPS.items() if chip.family != "f1")
+FAMILY_CHIPS = sorted(name for name, chip in CHIPS.items() if chip.family not in {"f1", "generic"})
 
 # Where ST's file is wrong or gives a value that each part has of its own (stm32-data.md 2 and 4), with the reason.
 OWN = "the factory's value is each chip's own"
