@@ -84,14 +84,26 @@ class Breakpoints:
         """Something else may have changed the unit (a reset, a power cycle): write all of it next time."""
         self._written = [None] * (self._fpb.count + 1)
 
-    def write_hardware(self, batch: Batch, without: int | None = None) -> list[int | None]:
+    def room_for(self, address: int) -> bool:
+        """Whether a comparator can break at ``address`` besides those of the table."""
+        try:
+            self._fpb.check(self._of(BreakpointKind.HARDWARE), address)
+        except TargetError:
+            return False
+        return True
+
+    def write_hardware(self, batch: Batch, without: int | None = None, extra: int | None = None) -> list[int | None]:
         """Add what is missing in the unit to ``batch``; the contents afterwards, for ``written``.
 
-        ``without`` is an address to be stepped over: its breakpoint stays out for now.
+        ``without`` is an address to be stepped over: its breakpoint stays out for now. At ``extra``, for which
+        there is room, the unit breaks as well.
         """
         if not self._fpb.count:
             return []
-        wanted = self._fpb.words(self._of(BreakpointKind.HARDWARE), without)
+        addresses = self._of(BreakpointKind.HARDWARE)
+        if extra is not None and extra not in addresses:
+            addresses.append(extra)
+        wanted = self._fpb.words(addresses, without)
         for index, (word, there) in enumerate(zip(wanted, self._written[1:], strict=True)):
             if word != there:
                 batch.write(FP_COMP.at(index), word)

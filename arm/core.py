@@ -10,9 +10,9 @@ import trio
 from ..probes.access import Batch
 from ..probes.errors import HaltpointError, LinkError
 from .control import DFSR_ALL
-from .halting import CoreControl
 from .identify import identify
 from .patching import synchronise
+from .range_stepping import RangeStepping
 from .registers_debug import DEMCR, DFSR
 from .reset import LINE_DEAD, Caught, catch_by_line, catch_by_request, enter_under_reset, reset_vector
 from .stop import Stop, StopReason
@@ -31,7 +31,7 @@ class ConnectMode(Enum):
     UNDER_RESET = "under-reset"
 
 
-class CortexM(CoreControl):
+class CortexM(RangeStepping):
     """A Cortex-M core under halting debug."""
 
     # ------------------------------------------------------------------------------------ connect

@@ -42,9 +42,10 @@ class PointUnits:
         self.breakpoints.clear()
         self.watchpoints.clear()
 
-    def write_hardware(self, batch: Batch, without: int | None = None) -> Written:
-        """Add what is missing in the units to ``batch``; the breakpoint at ``without`` stays out for now."""
-        return Written(self.breakpoints.write_hardware(batch, without), self.watchpoints.write_hardware(batch))
+    def write_hardware(self, batch: Batch, without: int | None = None, extra: int | None = None) -> Written:
+        """Add what is missing in the units to ``batch``; see ``Breakpoints.write_hardware``."""
+        breakpoints = self.breakpoints.write_hardware(batch, without, extra)
+        return Written(breakpoints, self.watchpoints.write_hardware(batch))
 
     def written(self, contents: Written) -> None:
         """The batch ``write_hardware`` added to has run."""

@@ -11,11 +11,11 @@ from ..probes.errors import TargetError
 from .control import DFSR_ALL, Control, describe, pauses
 from .memory import Memory
 from .patching import synchronise
-from .points import PointUnits
+from .points import PointUnits, Written
 from .registers_debug import DFSR, DHCSR
 from .snapshot import registers_if_halted
 
-__all__ = ["HALT_TIMEOUT", "STEP_TIMEOUT", "Stepped", "halt_failed", "single_step"]
+__all__ = ["HALT_TIMEOUT", "STEP_TIMEOUT", "Stepped", "halt_failed", "run_straight", "single_step"]
 
 STEP_TIMEOUT = 0.1
 """Seconds one instruction may take before it is ended by a halt request."""
@@ -60,12 +60,38 @@ async def single_step(memory: Memory, control: Control, points: PointUnits, pc: 
     contents = points.write_hardware(batch, without=pc)
     batch.write(DFSR.address, DFSR_ALL)
     control.single_step(batch)
+    return await _carry_out(memory, control, points, _Move(batch, contents), snapshot=snapshot)
+
+
+async def run_straight(memory: Memory, control: Control, points: PointUnits, end: int) -> Stepped:
+    """Run a halted core to ``end``, which it reaches in a few instructions, with interrupts masked as by a step.
+
+    A comparator, for which there must be room, stops it there.
+    """
+    await synchronise(memory, points.breakpoints)
+    batch = Batch()
+    contents = points.write_hardware(batch, extra=end)
+    batch.write(DFSR.address, DFSR_ALL)
+    control.run_masked(batch)
+    return await _carry_out(memory, control, points, _Move(batch, contents), snapshot=True)
+
+
+@dataclass(frozen=True)
+class _Move:
+    """A batch that moves the core on, and what it writes to the breakpoint and watchpoint units."""
+
+    batch: Batch
+    contents: Written
+
+
+async def _carry_out(memory: Memory, control: Control, points: PointUnits, move: _Move, *, snapshot: bool) -> Stepped:
+    batch = move.batch
     dhcsr = batch.read(DHCSR.address)
     dfsr = batch.read(DFSR.address)
     registers = registers_if_halted(batch, dhcsr) if snapshot else None
     control.doubt = True
     await memory.run(batch)
-    points.written(contents)
+    points.written(move.contents)
     now = control.seen(dhcsr.value)
     if now.S_HALT:
         return Stepped(now, dfsr.value, registers=registers.value if registers else None)

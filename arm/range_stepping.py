@@ -1,0 +1,64 @@
+"""Stepping while PC stays within a range, straight pieces of code in one go.
+
+Where the code runs straight on, a spare comparator is put at the end of the piece and the core runs there with
+interrupts masked, as it would step; an instruction that may go elsewhere is stepped by itself. So every place
+the core can leave the range at is seen, for a few transfers a piece instead of a few an instruction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import trio
+
+from .register import Word, bits
+from .running import CoreControl
+from .stop import Stop, StopReason
+from .thumb import straight_end
+
+__all__ = ["RangeStepping"]
+
+WORTH_IT = 2
+"""Instructions from which on running to a comparator is cheaper than stepping."""
+
+
+class _ITState(Word):
+    """The bits of xPSR that are not 0 inside an IT block (DDI0403E B1.4.2)."""
+
+    HIGH = bits(25, 2)
+    LOW = bits(10, 6)
+
+
+_IT = _ITState.HIGH.mask | _ITState.LOW.mask
+
+
+class RangeStepping(CoreControl):
+    """Core control that steps over ranges."""
+
+    async def step_range(self, start: int, end: int, code: bytes, patience: float) -> Stop | None:
+        """Step until PC is outside ``start`` to ``end`` (exclusive) or there is another reason to stop.
+
+        At least one instruction is carried out. ``code`` is what stands from ``start`` on, as far as it is known.
+        None when ``patience`` seconds have passed and PC is still in the range: the core stands, and the next
+        call goes on. A breakpoint in the range stops before its instruction. Raises what ``step`` raises.
+        """
+        async with self.memory.exclusive():
+            deadline = trio.current_time() + patience
+            stop = await self._require_stop("Stepping")
+            while True:
+                stop = await self._advance(stop, start, end, code)
+                if stop.reason is not StopReason.STEP or not start <= stop.pc < end:
+                    return stop
+                if stop.pc in self.breakpoints:
+                    self.stop = replace(stop, reason=StopReason.BREAKPOINT)
+                    return self.stop
+                if trio.current_time() >= deadline:
+                    return None
+
+    async def _advance(self, stop: Stop, start: int, end: int, code: bytes) -> Stop:
+        target, count = straight_end(code, start, stop.pc, end)
+        plain = stop.bkpt is None and not stop.xpsr & _IT and stop.pc not in self.breakpoints
+        if count < WORTH_IT or not plain or not self.breakpoints.room_for(target):
+            return await self.step()
+        await self.settle()
+        return await self._run_straight(target)

@@ -1,0 +1,191 @@
+"""A Cortex-M core under halting debug: run, step, registers.
+
+Armv7-M ARM DDI0403E, part C1. A resume or step writes what has changed in the tables and runs in one batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..probes.access import Batch
+from ..probes.errors import TargetError
+from .control import DFSR_ALL
+from .halting import Halting
+from .patching import synchronise
+from .registers_core import Regsel, advance_it_state, register_name
+from .registers_debug import DFSR
+from .stepping import Stepped, run_straight, single_step
+from .stop import Stop, StopReason
+
+__all__ = ["CoreControl"]
+
+
+class CoreControl(Halting):
+    """What can be done to a core that has been connected to."""
+
+    # ------------------------------------------------------------------------------------ running
+    async def resume(self) -> None:
+        """Let the core run, with all breakpoints of the table in place and interrupts unmasked.
+
+        A breakpoint where the core stopped is stepped over first, that one alone being out; one at which PC was
+        set since then is met. When this step ends with another reason to stop, the core stays halted and
+        ``poll`` reports it. A BKPT instruction of the program's own at which the core stopped is passed over;
+        GDB, too, passes over those it knows of, and then PC is past it already. A core that runs is left running.
+        """
+        async with self.memory.exclusive():
+            stop = await self.poll()
+            if stop is None:
+                return
+            if not await self._pass_own_bkpt(stop) and stop.pc == self._stopped_at and stop.pc in self.breakpoints:
+                stepped = await self._step(stop, snapshot=False)
+                if stepped.dfsr & ~DFSR.HALTED.mask or stepped.dhcsr.S_LOCKUP:
+                    await self._stopped(stepped.dhcsr, stepped.dfsr, stepped_from=stop.pc)
+                    return
+            await self._run()
+
+    async def _run(self) -> None:
+        await synchronise(self.memory, self.breakpoints)
+        batch = Batch()
+        for regsel, value in self._unwritten.items():
+            batch.write_core(regsel, value)
+        contents = self._points.write_hardware(batch)
+        batch.write(DFSR.address, DFSR_ALL)
+        self._control.run(batch)
+        self._leave_stop(StopReason.HALT_REQUEST)
+        await self.memory.run(batch)
+        self._points.written(contents)
+        self._control.masked = self._control.doubt = False
+
+    async def apply_points(self) -> None:
+        """Bring breakpoints and watchpoints of a running core in line with the tables.
+
+        Comparators are written while it runs. It is halted for a moment only when a BKPT instruction in RAM
+        has to come or go, because some probes write one in two halves. A core that has stopped, or stops just
+        then for a reason of its own, stays halted; the next resume writes what is missing.
+        """
+        async with self.memory.exclusive():
+            if self.stop is not None:
+                return
+            if set(self.breakpoints.software_wanted()) != self.breakpoints.installed.keys():
+                stop = await self._halt()
+                if stop.reason is StopReason.HALT_REQUEST:
+                    await self._run()
+                return
+            batch = Batch()
+            contents = self._points.write_hardware(batch)
+            await self.memory.run(batch)
+            self._points.written(contents)
+
+    async def step(self) -> Stop:
+        """Carry out one instruction with interrupts masked (they stay masked until the core is resumed).
+
+        A WFI or WFE counts as done when the core has gone to sleep. An instruction that does not end
+        within 0.1 s is ended by a halt request and reported as one. At a BKPT instruction of the
+        program's own the step is to pass over it. Raises TargetError when the core is running.
+        """
+        async with self.memory.exclusive():
+            stop = await self._require_stop("Stepping")
+            if await self._pass_own_bkpt(stop):
+                await self.settle()
+                self.stop = replace(self.stop or stop, reason=StopReason.STEP, bkpt=None)
+                return self.stop
+            stepped = await self._step(stop, snapshot=True)
+            if stepped.forced:
+                self._expected = StopReason.HALT_REQUEST
+            return await self._stopped(stepped.dhcsr, stepped.dfsr, registers=stepped.registers, stepped_from=stop.pc)
+
+    async def _step(self, stop: Stop, *, snapshot: bool) -> Stepped:
+        self._leave_stop(StopReason.STEP)
+        return await single_step(self.memory, self._control, self._points, stop.pc, snapshot=snapshot)
+
+    async def _run_straight(self, end: int) -> Stop:
+        """Run to ``end`` as a step over all instructions before it; whatever stops the core earlier is reported."""
+        self._leave_stop(StopReason.STEP)
+        ran = await run_straight(self.memory, self._control, self._points, end)
+        if ran.forced:
+            self._expected = StopReason.HALT_REQUEST
+        return await self._stopped(ran.dhcsr, ran.dfsr, registers=ran.registers, ran_to=end)
+
+    async def _pass_own_bkpt(self, stop: Stop) -> bool:
+        """Move PC past the BKPT instruction that stopped the core, if it belongs to the program."""
+        pc = stop.pc
+        if stop.bkpt is None or pc != self._stopped_at:
+            return False
+        # It is read again: the client may have written another instruction there.
+        if not self._unwritten and await self._bkpt_number(pc) is None:
+            return False
+        changes: dict[int, int] = {Regsel.PC: pc + 2}
+        if advance_it_state(stop.xpsr) != stop.xpsr:
+            changes[Regsel.XPSR] = advance_it_state(stop.xpsr)
+        self._put(changes)
+        self._stopped_at = None
+        return True
+
+    async def answer_bkpt(self, result: int) -> None:
+        """Give ``result`` in r0 to the program's own BKPT instruction, which the next run or step passes over.
+
+        r0 is written together with what runs the core; ``settle`` is for those who do not run it next.
+        """
+        async with self.memory.exclusive():
+            await self._require_stop("Answering a BKPT instruction")
+            self._put({0: result})
+
+    def repeat_bkpt(self) -> None:
+        """Have the next run or step carry out the BKPT instruction that stopped the core again, not pass over it."""
+        if self.stop is not None:
+            self.stop = replace(self.stop, bkpt=None)
+
+    def _put(self, changes: dict[int, int]) -> None:
+        assert self.stop is not None
+        self._unwritten |= changes
+        self.stop = replace(self.stop, registers={**self.stop.registers, **changes})
+
+    async def settle(self) -> None:
+        """Write what passing a BKPT instruction has left for the next run, because somebody looks at the core first."""
+        async with self.memory.exclusive():
+            if self._unwritten:
+                batch = Batch()
+                for regsel, value in self._unwritten.items():
+                    batch.write_core(regsel, value)
+                await self.memory.run(batch)
+                self._unwritten = {}
+
+    async def _require_stop(self, attempt: str) -> Stop:
+        stop = await self.poll()
+        if stop is None:
+            raise TargetError(attempt, "the core is running", "Halt it first.")
+        return stop
+
+    # ------------------------------------------------------------------------------------ registers
+    async def read_register(self, regsel: int) -> int:
+        """A core register by REGSEL number; 20 is CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word.
+
+        Those of the snapshot cost nothing; others are read once per stop. TargetError when running.
+        """
+        async with self.memory.exclusive():
+            stop = await self._require_stop(f"Reading {register_name(regsel)}")
+            return await self._registers.read(stop, regsel)
+
+    async def write_register(self, regsel: int, value: int) -> None:
+        """Write a core register at once and keep the snapshot true. TargetError when running."""
+        async with self.memory.exclusive():
+            stop = await self._require_stop(f"Writing {register_name(regsel)}")
+            await self.settle()
+            self.stop = await self._registers.write(stop, regsel, value)
+
+    async def reread(self) -> Stop | None:
+        """Look again after something else has used the core, a loader for instance: nothing kept is believed.
+
+        The snapshot with the registers as they are now and the reason as before; None when the core is
+        found running, which ``poll`` then follows.
+        """
+        async with self.memory.exclusive():
+            await self.settle()
+            before = self.stop
+            self._leave_stop(StopReason.HALT_REQUEST)
+            self._points.forget_written()
+            if await self.poll() is None or before is None:
+                return self.stop
+            assert self.stop is not None
+            self.stop = replace(before, registers=self.stop.registers)
+            return self.stop
