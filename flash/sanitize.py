@@ -213,6 +213,8 @@ def _value(slot: Slot[int] | Slot[tuple[int, ...]]) -> int:
 
 
 def _write(batch: Batch, step: Step, value: int) -> None:
+    if step.opened_by:
+        batch.write(*step.opened_by)
     if step.core:
         batch.write_core(step.address, value)
     else:

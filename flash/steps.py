@@ -21,6 +21,7 @@ class Step:
     register, and only the change is waited for. ``survives_reset``: a system reset
     does not touch the register, so it is put back even after one; others then have their reset values, and keep
     them. ``gated``: the register can be read only when the steps before have been taken, which gave it a clock.
+    ``opened_by`` is a word at another address, written before each write to the register.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Step:
     survives_reset: bool = False
     core: bool = False
     gated: bool = False
+    opened_by: tuple[int, int] | None = None
 
     def changed(self, saved: int) -> int:
         """The word to be written."""

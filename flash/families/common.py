@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ..steps import Step
 
-__all__ = ["WINDOW_WATCHDOG_KEPT", "caches", "clock", "clock_security", "debug", "low_power_run", "masters", "window"]
+__all__ = [
+    "WINDOW_WATCHDOG_KEPT",
+    "caches",
+    "clock",
+    "clock_security",
+    "debug",
+    "kicks",
+    "low_power_run",
+    "masters",
+    "window",
+]
 
 WINDOW_WATCHDOG_KEPT = (
     "the window watchdog cannot be stopped: its window is opened and its prescaler slowest, "
@@ -110,6 +120,19 @@ def masters(name: str, address: int, off: int, on: int = 0) -> Step:
         address,
         clear=off,
         set=on,
+    )
+
+
+def kicks(iwdg: int) -> Step:
+    """IWDG_WINR (RM0091, IWDG registers): the independent watchdogs of all but F1, F2, F4 and L1 have it, at the same place."""
+    return Step(
+        "IWDG_WINR",
+        "a refresh above the window resets the chip, and the loader refreshes often",
+        iwdg + 0x10,
+        set=0xFFF,
+        opened_by=(iwdg, 0x5555),
+        wait_at=iwdg + 0xC,
+        wait=1 << 2,
     )
 
 

@@ -10,6 +10,7 @@ from ..family import Controller, EmptyFlag, Family, Flag, LoaderCode, Protection
 from ..loaders.stm32l4 import LOADER
 from ..memory_map import Sector
 from ..steps import Step
+from .common import kicks
 
 __all__ = [
     "BSY",
@@ -175,7 +176,7 @@ def describe(
             in_area,
             trustzone,
         ),
-        preparations=(*debug_setup, *steps),
+        preparations=(*debug_setup, *steps, kicks(IWDG_KR)),
         debug_setup=debug_setup,
         watchdog_key=IWDG_KR,
         window_watchdog=WWDG_CR,

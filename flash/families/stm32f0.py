@@ -14,7 +14,7 @@ from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..family import Family, Timing
 from ..memory_map import Region
 from ..steps import Step
-from .common import debug, masters
+from .common import debug, kicks, masters
 from .stm32f1 import FLASH_START, RCC_CFGR_STEP, RCC_CIR_STEP, RCC_CR_STEP, STM32F1
 
 __all__ = ["DEVICES"]
@@ -116,7 +116,7 @@ def _described(name: str, manual: str, debug_setup: tuple[Step, ...], steps: tup
         protection=protection,
         erase=lambda _size: ERASE,
         debug_setup=debug_setup,
-        preparations=steps,
+        preparations=(*steps, kicks(STM32F1.watchdog_key)),
     )
 
 

@@ -13,6 +13,7 @@ from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..family import Family, Flag, Timing
 from ..memory_map import Region, Sector
 from ..steps import Step
+from .common import kicks
 from .cortex_m7 import CACHES_OFF
 from .stm32f4 import CLOCK_AND_MASTERS, DEBUG_SETUP, STM32F4, FlashOPTCR
 
@@ -51,6 +52,7 @@ BANK_1_BITS = 6
 
 PREPARATIONS = (
     *DEBUG_SETUP,
+    kicks(STM32F4.watchdog_key),
     CACHES_OFF,
     Step(
         "FLASH_ACR",

@@ -16,7 +16,7 @@ from ..loaders.stm32h7 import LOADER as BY_256_BITS
 from ..loaders.stm32h7a import LOADER as BY_128_BITS
 from ..memory_map import Region, Sector
 from ..steps import Step
-from .common import clock_security, masters, window
+from .common import clock_security, kicks, masters, window
 from .cortex_m7 import CACHES_OFF
 from .paged import KEYS, rdp_level
 
@@ -197,6 +197,7 @@ PREPARATIONS = (
     clock_security("RCC_CICR", 0x5802_4468, 1 << 10),
     masters("RCC_AHB3ENR", RccAHB3ENR.address, off=RccAHB3ENR.MDMAEN.mask),
     window(WwdgCFR.address, WwdgCFR.WDGTB.mask),
+    kicks(IWDG_KR),
 )
 
 ERROR_MEANINGS = {

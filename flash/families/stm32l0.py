@@ -15,7 +15,7 @@ from ..loaders.stm32l0 import LOADER as L0_LOADER
 from ..loaders.stm32l1 import LOADER as L1_LOADER
 from ..memory_map import Region, Sector
 from ..steps import Step
-from .common import clock, clock_security, debug, masters
+from .common import clock, clock_security, debug, kicks, masters
 from .paged import IWDG_KR, rdp_level
 
 __all__ = ["DEVICES"]
@@ -162,7 +162,7 @@ def _described(*, low: bool, words: int) -> Family:
             readout_cure="write 0xAA to the RDP option byte with a tool that does so, then power the board off and on.",
             write_cure="Clear the WRP option bits with a tool that does so.",
         ),
-        preparations=(*L0_DEBUG, *L0_STEPS) if low else (*L1_DEBUG, *L1_STEPS),
+        preparations=(*L0_DEBUG, *L0_STEPS, kicks(IWDG_KR)) if low else (*L1_DEBUG, *L1_STEPS),
         debug_setup=L0_DEBUG if low else L1_DEBUG,
         watchdog_key=IWDG_KR,
         loader=loader,
