@@ -80,7 +80,12 @@ class FlashAccess:
             await self._wait_until_idle()
         except PollTimeoutError as error:
             seen = f"the flash controller stays busy (its status register reads 0x{error.last:08X})"
-            raise FlashError(ATTEMPT, seen, "Switch the board off and on, then try again.") from error
+            raise FlashError(
+                ATTEMPT,
+                seen,
+                "Reset and halt the target (monitor reset halt), then load again; if that does not help, switch the "
+                "board off and on.",
+            ) from error
         batch = Batch()
         controls = {}
         for controller in self._controllers:
@@ -114,7 +119,7 @@ class FlashAccess:
         while True:
             batch = Batch()
             for controller in self._controllers:
-                batch.poll(controller.status, self._family.busy, 0, LOOK_SECONDS)
+                batch.poll(controller.status, self._family.busy & ~self._family.unfinished, 0, LOOK_SECONDS)
             try:
                 await self._memory.run(batch)
             except PollTimeoutError:

@@ -99,7 +99,8 @@ class Family:
     ``program_unit`` bytes are programmed at once and must be erased before, to ``erased`` bytes. ``errors`` are
     flags of the status registers; ``clear_status`` is what is written to clear them. ``lock`` and ``start`` are
     masks of the control registers, ``busy`` is one of the status registers; no operation, not even a mass
-    erase that firmware has started, keeps the flash busy longer than ``patience`` seconds.
+    erase that firmware has started, keeps the flash busy longer than ``patience`` seconds. ``unfinished`` are those of
+    the busy bits that say that part of a unit waits for the rest: they end when the control register becomes 0.
 
     ``erase`` gives the time for a sector of that many bytes, ``erase_word`` what the control register holds
     while a sector is erased (without the start bit), ``program_word`` what it holds during programming.
@@ -136,6 +137,7 @@ class Family:
     program_word: int = 0
     window_watchdog: int = 0
     patience: float = 0.2
+    unfinished: int = 0
     empty: EmptyFlag | None = None
     volts: float = 0.0
     below: Family | None = None

@@ -258,6 +258,7 @@ def _described(kind: Kind) -> Family:
         lock=make(LOCK=1),
         start=make(START=1),
         busy=FlashSR1.make(BSY=1, WBNE=1, QW=1),
+        unfinished=FlashSR1.WBNE.mask,
         errors=tuple(
             Flag(name, FlashSR1.fields[name].mask, meaning)
             for name, meaning in ERROR_MEANINGS.items()
