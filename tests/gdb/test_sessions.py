@@ -32,7 +32,7 @@ def test_greeting_names_probe_voltage_chip_and_flash() -> None:
         assert voltage == "Target voltage: 3.25 V"
         assert chip == "Chip: STM32F103x8, Cortex-M3 r1p1"
         assert flash == "Flash: 64 KiB at 0x08000000"
-        assert server.greeting.splitlines()[-1] == f"Listening on port {server.port} for gdb connections"
+        assert server.greeting.splitlines()[-1] == f"Listening on port {server.listening} for gdb connections"
         assert server.stop() == (0, "SIGTERM: letting the target go\n")
 
 
@@ -214,6 +214,6 @@ def test_under_reset_stops_at_the_reset_vector(through: str) -> None:
 
 def test_port_in_use() -> None:
     with serving(BOARD) as server:
-        run = run_haltpoint("serve", "--probe", BOARD, "--port", str(server.port))
+        run = run_haltpoint("serve", "--probe", BOARD, "--port", str(server.listening))
     assert run.returncode == 2
-    assert f"Listening on 127.0.0.1:{server.port} failed: another program uses that port." in run.stderr
+    assert f"Listening on 127.0.0.1:{server.listening} failed: another program uses that port." in run.stderr

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from support.tee import Tee
+
 ROOT = Path(__file__).resolve().parents[2]
 BLINK = ROOT / "examples" / "blink" / "blink.elf"
 READY = re.compile(r"Listening on port (\d+) for gdb connections")
@@ -21,11 +23,20 @@ PATIENCE = 120.0  # seconds for a whole GDB session, on a slow and busy machine
 
 @dataclass
 class Server:
-    """A running server; ``greeting`` is what it printed before it was ready."""
+    """A running server; ``greeting`` is what it printed before it was ready.
+
+    ``port`` is that of the tee before it, which checks that every packet is answered once and in time;
+    ``listening`` is its own.
+    """
 
     process: subprocess.Popen[str]
-    port: int
+    tee: Tee
+    listening: int
     greeting: str
+
+    @property
+    def port(self) -> int:
+        return self.tee.port
 
     def stop(self) -> tuple[int, str]:
         """Ask it to end; its exit status and what it wrote to stderr."""
@@ -36,7 +47,7 @@ class Server:
 
 @contextmanager
 def serving(probe: str, *options: str) -> Iterator[Server]:
-    """`haltpoint serve` on a free port; killed at the end if it still runs."""
+    """`haltpoint serve` on a free port; killed at the end if it still runs. Fails for what the tee objects to."""
     command = [sys.executable, "-m", "haltpoint", "serve", "--probe", probe, "--port", "0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -48,7 +59,12 @@ def serving(probe: str, *options: str) -> Iterator[Server]:
                 _, errors = process.communicate(timeout=PATIENCE)
                 raise AssertionError(f"the server ended with {process.returncode}: {greeting}{errors}")
             greeting += line
-        yield Server(process, int(match[1]), greeting)
+        tee = Tee(int(match[1]))
+        try:
+            yield Server(process, tee, int(match[1]), greeting)
+        finally:
+            tee.close()
+        assert not tee.complaints, "\n".join(tee.complaints)
     finally:
         if process.poll() is None:
             process.kill()
