@@ -124,7 +124,7 @@ def masters(name: str, address: int, off: int, on: int = 0) -> Step:
 
 
 def kicks(iwdg: int) -> Step:
-    """IWDG_WINR (RM0091, IWDG registers): the independent watchdogs of all but F1, F2, F4 and L1 have it, at the same place."""
+    """IWDG_WINR (RM0091, IWDG registers): all independent watchdogs but those of F1, F2, F4 and L1 have it there."""
     return Step(
         "IWDG_WINR",
         "a refresh above the window resets the chip, and the loader refreshes often",
