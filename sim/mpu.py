@@ -144,8 +144,17 @@ class Mpu:
     def _may_forbid_execution(self, base: int, size: int) -> bool:
         return any(
             attributes is None or attributes & 1 << 28 or attributes >> 24 & 7 not in _READ[False]
-            for attributes in (self._attributes(at) for at in range(base, base + size, 32))
+            for attributes in map(self._attributes, self._borders(base, size))
         )
+
+    def _borders(self, base: int, size: int) -> set[int]:
+        """Where attributes may change inside a memory: its begin, and the subregions of all regions."""
+        found = {base}
+        for start, attributes in zip(self.bases, self.attributes, strict=True):
+            length = 2 << (attributes >> 1 & 0x1F)
+            if attributes & 1:
+                found |= {(start & -length) + n * length // 8 for n in range(9)}
+        return {at for at in found if base <= at < base + size}
 
     def _check_read(self, address: int, _: int, width: int) -> None:
         if self.forbids(address, width, write=False):
