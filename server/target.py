@@ -157,6 +157,7 @@ class Target:
 
     async def reset(self, *, halt: bool) -> Stop | None:
         """Reset the chip; with ``halt`` it stands at its first instruction."""
+        self._claim()
         await self.attach()
         return await self._core.reset(halt=halt)
 

@@ -36,7 +36,7 @@ async def insert(client: Client, packet: packets.InsertBreakpoint) -> Reply:
         return Failure("Watching 0 bytes is not possible.")
     else:
         points.watch(WATCHPOINTS[packet.type], packet.address, packet.kind)
-    await client.target.apply_points()
+    await _apply(client)
     return OK
 
 
@@ -48,5 +48,11 @@ async def remove(client: Client, packet: packets.RemoveBreakpoint) -> Reply:
         points.remove(packet.address, hardware=BREAKPOINTS[packet.type])
     else:
         points.unwatch(WATCHPOINTS[packet.type], packet.address, packet.kind)
-    await client.target.apply_points()
+    await _apply(client)
     return OK
+
+
+async def _apply(client: Client) -> None:
+    """Only in a core whose client waits for a stop: at any other time it would not expect one."""
+    if client.running:
+        await client.target.apply_points()
