@@ -22,21 +22,27 @@ BUFFER_ALIGNMENT = 16
 VECTORS = 16
 WORD = 4
 AREA_SIZE = 8
-LIST_SIZE = 1024
-"""Room for the checksum's list of areas, if there is that much RAM."""
+ARGUMENTS_SIZE = 12
+"""Of one call: three words."""
+ENOUGH = 4096
+"""Bytes in one buffer, behind which more saves little."""
 SHAPES = ((1024, 2), (512, 2), (512, 1), (256, 1))
 """Bytes of stack and number of page buffers, best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallLayout:
-    """Addresses in the target's RAM; ``end`` is the first that is not used."""
+    """Addresses in the target's RAM; ``end`` is the first that is not used.
+
+    A buffer holds the arguments of ``pages`` calls and, ``list_size`` bytes behind its start, as many pages.
+    """
 
     base: int
     code: int
     stack_bottom: int
     stack_top: int
     buffers: tuple[int, ...]
+    pages: int
     end: int
     algorithm: Algorithm
 
@@ -44,6 +50,16 @@ class CallLayout:
     def done(self) -> int:
         """The BKPT to which functions return."""
         return self.base + LOADER.done
+
+    @property
+    def each(self) -> int:
+        """Where the code begins that calls a function several times."""
+        return self.base + LOADER.trap + 2
+
+    @property
+    def list_size(self) -> int:
+        """Room for the arguments in a buffer."""
+        return _aligned(self.pages * ARGUMENTS_SIZE, BUFFER_ALIGNMENT)
 
     @property
     def checksum(self) -> int:
@@ -56,9 +72,14 @@ class CallLayout:
         return self.code + self.algorithm.static_base
 
     @property
-    def list_size(self) -> int:
+    def most_areas(self) -> int:
         """How many areas fit into the checksum's list, which lies in the buffers."""
         return (self.end - self.buffers[0]) // AREA_SIZE
+
+    @property
+    def most_calls(self) -> int:
+        """How many calls of a function without data fit into a list in a buffer."""
+        return (self.end - self.buffers[0]) // ARGUMENTS_SIZE
 
     def entry(self, function: str) -> int:
         """Where a function of the algorithm begins."""
@@ -77,21 +98,29 @@ def lay_out_calls(ram: Region, algorithm: Algorithm) -> CallLayout:
     base = _aligned(ram.start, TABLE_ALIGNMENT)
     code = _aligned(base + len(LOADER.code), CODE_ALIGNMENT)
     bottom = _aligned(code + len(algorithm.image), BUFFER_ALIGNMENT)
-    page = _aligned(algorithm.page, BUFFER_ALIGNMENT)
+    one = _buffer(algorithm.page, 1)
     for stack, count in SHAPES:
         top = bottom + stack
-        if top + count * page <= ram.end:
-            buffers = tuple(top + number * page for number in range(count))
-            end = max(top + count * page, min(ram.end, top + LIST_SIZE))
-            return CallLayout(base, code, bottom, top, buffers, end, algorithm)
+        room = (ram.end - top) // count
+        if room >= one:
+            fitting = min(room, ENOUGH) // (algorithm.page + ARGUMENTS_SIZE)
+            pages = max(1, fitting - (_buffer(algorithm.page, fitting) > room))
+            size = _buffer(algorithm.page, pages)
+            buffers = tuple(top + number * size for number in range(count))
+            return CallLayout(base, code, bottom, top, buffers, pages, top + count * size, algorithm)
     stack, count = SHAPES[-1]
-    needed = bottom + stack + count * page - ram.start
+    needed = bottom + stack + count * one - ram.start
     raise ImageError(
         f"Placing the flash algorithm {algorithm.file} in RAM",
         f"it needs {needed} bytes ({len(algorithm.image)} of PrgCode and PrgData, one page of FlashDevice.szPage "
         f"{algorithm.page} and a stack), and there are {ram.size} at 0x{ram.start:08X}",
         "Give more RAM with --ram START:SIZE.",
     )
+
+
+def _buffer(page: int, pages: int) -> int:
+    """Bytes of a buffer: its list and its pages, both aligned."""
+    return _aligned(_aligned(pages * ARGUMENTS_SIZE, BUFFER_ALIGNMENT) + pages * page, BUFFER_ALIGNMENT)
 
 
 def _aligned(address: int, to: int) -> int:

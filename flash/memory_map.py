@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-__all__ = ["Region", "Sector", "joined", "region_at"]
+__all__ = ["Mapped", "Region", "Sector", "joined", "overlaid", "region_at"]
 
 
 class Sector(NamedTuple):
@@ -68,6 +68,30 @@ def region_at(regions: Iterable[Region], address: int) -> Region | None:
     return next((region for region in regions if address in region), None)
 
 
+def overlaid(regions: Iterable[Region]) -> tuple[Region, ...]:
+    """``regions`` without overlaps, in order of address: of two that claim the same bytes the first has them.
+
+    Flash is never cut, so regions of it must not overlap.
+    """
+    placed: list[Region] = []
+    for region in regions:
+        pieces = [region]
+        for other in placed:
+            pieces = [part for piece in pieces for part in _without(piece, other)]
+        placed += pieces
+    return tuple(sorted(placed, key=lambda region: region.start))
+
+
+def _without(region: Region, other: Region) -> Iterator[Region]:
+    if region.end <= other.start or other.end <= region.start:
+        yield region
+        return
+    if region.start < other.start:
+        yield replace(region, size=other.start - region.start)
+    if other.end < region.end:
+        yield replace(region, start=other.end, size=region.end - other.end)
+
+
 def joined(regions: Iterable[Region]) -> list[tuple[int, int]]:
     """Start and size of what ``regions`` (in order of address) cover without gaps."""
     spans: list[tuple[int, int]] = []
@@ -78,3 +102,37 @@ def joined(regions: Iterable[Region]) -> list[tuple[int, int]]:
         else:
             spans.append((region.start, region.size))
     return spans
+
+
+class Mapped:
+    """What a chip's map tells. ``regions`` is everything GDB may touch."""
+
+    __slots__ = ()
+
+    name: str
+    regions: tuple[Region, ...]
+
+    @property
+    def flash(self) -> tuple[Region, ...]:
+        """The flash, in order of address; banks with sectors of several sizes are several regions."""
+        return tuple(region for region in self.regions if region.kind == "flash")
+
+    @property
+    def banks(self) -> list[tuple[int, int]]:
+        """Start and size of the flash where it is without gaps."""
+        return joined(self.flash)
+
+    @property
+    def ram(self) -> Region:
+        """The RAM that code of ours may use."""
+        raise NotImplementedError
+
+    def flash_at(self, address: int) -> Region | None:
+        """The flash bank that holds ``address``."""
+        return region_at(self.flash, address)
+
+    def sector(self, address: int) -> Sector:
+        """The sector that holds ``address``, which must be one of the flash."""
+        found = self.flash_at(address)
+        assert found is not None
+        return found.sector(address)

@@ -92,6 +92,7 @@ class Pack:
         """By its whole name, in which the pack may have an x for any letter; else by the only one that begins so."""
         wanted = name.strip().lower()
         exact = [known for known in self.names if _stands_for(known.lower(), wanted)]
+        exact.sort(key=lambda known: known.lower() != wanted)
         longer = [known for known in self.names if wanted and known.lower().startswith(wanted)]
         if exact or len(longer) == 1:
             return self._levels[(exact or longer)[0]]

@@ -1,7 +1,14 @@
-@ Where functions of a CMSIS-Pack flash algorithm return to, and a checksum, for ARMv6-M and ARMv7-M (DDI0419, DDI0403).
+@ What functions of a CMSIS-Pack flash algorithm are called by and return to, and a checksum; for ARMv6-M and ARMv7-M
+@ (DDI0419, DDI0403).
 @
 @ Position independent. A function is called by setting the core's registers, with LR at `done`; it has returned when the
 @ core is halted by the BKPT there. Every exception leads to `trap`.
+@
+@ each, right behind `trap`: calls a function several times, until one call does not return 0
+@   r0   the function
+@   r1   the list: three arguments for each call
+@   r2   how many calls
+@ Returns the last result in r0, and in r1 how many calls have not returned 0. Uses r0 to r6, 20 bytes of stack.
 @
 @ entry: CRC-32 (IEEE 802.3, reflected), started with all ones, not inverted at the end, of areas
 @   r0   the list: address, bytes for each; the bytes are replaced by the CRC
@@ -16,6 +23,22 @@ vectors: .space 64                      @ filled in by the host
 
 done:   bkpt    #0
 trap:   bkpt    #1
+
+each:   push    {r4-r7, lr}
+        movs    r4, r0
+        movs    r5, r1
+        movs    r6, r2
+        movs    r0, #0
+1:      cmp     r6, #0
+        beq     2f
+        ldmia   r5!, {r0-r2}
+        blx     r4
+        cmp     r0, #0
+        bne     2f
+        subs    r6, #1
+        b       1b
+2:      movs    r1, r6
+        pop     {r4-r7, pc}
 
 entry:  push    {r4-r7, lr}
         adr     r3, table
