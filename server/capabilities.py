@@ -60,6 +60,10 @@ class Core(Protocol):
         """One instruction."""
         ...
 
+    async def step_range(self, start: int, end: int, code: bytes, patience: float) -> Stop | None:
+        """Instructions while pc stays in a range; None when there are more to come."""
+        ...
+
     async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:
         """Reset, by NRST with ``line``."""
         ...

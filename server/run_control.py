@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 from typing import ClassVar
 
 from ..arm.stop import Stop, StopReason
@@ -158,13 +159,20 @@ class RunControl(ABC):
         await self.client.target.resume()
         self.watch.begin()
 
+    async def _step_on(self, start: int, end: int) -> None:
+        await self.client.target.step_range(start, end)
+        self.watch.begin()
+
     async def _finish_step(self) -> None:
         self._again = self._run_on  # once: a step that stops and stops at one place would never end
         await self.stopped(await self.client.target.step())
 
     def note_resume(self, packet: Packet) -> None:
         """What to do again after a stop that does not concern the client."""
-        self._again = self._finish_step if resume.is_step(packet) else self._run_on
+        if isinstance(packet, resume.Resume) and packet.range is not None:
+            self._again = partial(self._step_on, *packet.range)
+        else:
+            self._again = self._finish_step if resume.is_step(packet) else self._run_on
 
     async def describe(self, stop: Stop, signal: int) -> bytes:
         """The stop reply; what there is to say about a fault goes to the console where the protocol has one."""

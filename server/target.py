@@ -7,16 +7,19 @@ target may lack is an attribute that may be None, and ``capabilities`` is what t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..arm.breakpoints import BreakpointKind
 from ..arm.core import ConnectMode
+from ..arm.dwt import WatchHit
 from ..arm.faults import describe_fault
-from ..arm.stop import Stop
+from ..arm.stop import Stop, StopReason
 from ..flash.memory_map import Region, region_at
 from ..probes.errors import AccessFaultError, HaltpointError, TargetError
 from .capabilities import Core, FlashCapability
 from .conditions import Conditions
 from .description import GENERAL, PC, RegisterSpec
+from .flash_reads import FlashReads
 from .intercept import Interceptor
 from .points import Points
 from .view import virtual_stop
@@ -24,6 +27,13 @@ from .view import virtual_stop
 __all__ = ["Target"]
 
 ADDRESS_SPACE = 1 << 32
+PERIPHERALS = 0x4000_0000
+
+RANGE_PATIENCE = 0.02
+"""Seconds of stepping through a range before the client is listened to again."""
+
+RANGE_CODE = 256
+"""Bytes of a range whose code is looked at; what lies behind them is stepped by instructions."""
 
 
 class Target:
@@ -49,6 +59,10 @@ class Target:
         self.attached = False
         self.link_in_doubt = False
         """Set after a LinkError: the target may have lost its power, so the next use of the core connects anew."""
+        self._reads = FlashReads(core.read_memory, self.regions or ())
+        self._range: tuple[int, int] | None = None
+        # The hits of a watchpoint after which a step has been taken for done.
+        self._passed: tuple[WatchHit, ...] = ()
         self.points = Points(core.breakpoints, core.watchpoints, self._kind)
         self.interceptors: list[Interceptor] = [Conditions()]
         """Those who deal with stops for every client of this target."""
@@ -75,6 +89,8 @@ class Target:
             self.flash.discard()
         if self.attached:
             self.points.clear()
+            self._range = None
+            self._reads.forget()
             self.attached = self._claimed = False
             self.view = None
             await self._core.detach()
@@ -84,17 +100,21 @@ class Target:
     @property
     def stop(self) -> Stop | None:
         """The present stop, None while the core runs as far as is known."""
-        return self._core.stop
+        return None if self._range else self._core.stop
 
     async def poll(self) -> Stop | None:
-        """One look at a running core."""
-        return await self._core.poll()
+        """One look at a running core; one that is stepped through a range is stepped on."""
+        return await self._core.poll() if self._range is None else await self._step_on(*self._range)
 
     async def halt(self) -> Stop:
         """Stop the core, or say why it stands already."""
         self._claim()
         await self.attach()
-        return self._core.stop or await self._core.halt()
+        stop = self._core.stop or await self._core.halt()
+        if self._range is not None:
+            self._range = None
+            return replace(stop, reason=StopReason.HALT_REQUEST)
+        return stop
 
     async def show(self) -> Stop:
         """The stop to be shown to a client that takes the core for stopped.
@@ -128,6 +148,7 @@ class Target:
             await self._core.apply_points()
         elif not ran or address is not None:
             await self._stand_at(address)
+            self._reads.forget()
             await self._core.resume()
 
     async def step(self, address: int | None = None) -> Stop:
@@ -136,7 +157,46 @@ class Target:
         await self._stand_at(address)
         if was_running and self._core.stop is not None:
             return self._core.stop
+        passed = self._pass_access()
+        if passed is not None:
+            return passed
+        self._reads.forget()
         return await self._core.step()
+
+    async def step_range(self, start: int, end: int) -> None:
+        """Step while pc is in the range (``end`` exclusive); ``poll`` does it, bit by bit, and tells of its end."""
+        await self.halt()
+        self._range = (start, end)
+
+    async def _step_on(self, start: int, end: int) -> Stop | None:
+        stop = self._pass_access()
+        if stop is None:
+            code = await self._code(start, end)
+            self._reads.forget()
+            stop = await self._core.step_range(start, end, code, RANGE_PATIENCE)
+        if stop is not None:
+            self._range = None
+        return stop
+
+    async def _code(self, start: int, end: int) -> bytes:
+        try:
+            return await self.read_memory(start, min(end - start + 2, RANGE_CODE))
+        except AccessFaultError:
+            return b""
+
+    def _pass_access(self) -> Stop | None:
+        """The stop after the instruction that was watched, where the core stands behind it already; else None.
+
+        GDB and LLDB take it that an Arm core stops before the access: they take the watchpoint out, step, and
+        then compare. A Cortex-M stops behind it, and one more instruction would hide a breakpoint or jump.
+        """
+        stop = self._core.stop
+        if stop is None or not stop.watched or stop.watched is self._passed:
+            return None
+        if any(self.points.watches(hit) for hit in stop.watched):
+            return None
+        self._passed = stop.watched
+        return replace(stop, reason=StopReason.STEP, watched=())
 
     async def _stand_at(self, address: int | None) -> None:
         await self.halt()
@@ -159,6 +219,8 @@ class Target:
         """Reset the chip; with ``halt`` it stands at its first instruction."""
         self._claim()
         await self.attach()
+        self._range = None
+        self._reads.forget()
         return await self._core.reset(halt=halt)
 
     async def explain(self, stop: Stop) -> str:
@@ -205,12 +267,15 @@ class Target:
         length = min(length, ADDRESS_SPACE - address)
         if length <= 0:
             return b""
+        if self._core.stop is None:
+            self._reads.forget()
+        read = self._core.read_memory if self._core.stop is None else self._reads.read
         try:
-            return await self._core.read_memory(address, length)
+            return await read(address, length)
         except AccessFaultError as fault:
             if not address < fault.address < address + length:
                 raise
-            return await self._core.read_memory(address, fault.address - address)
+            return await read(address, fault.address - address)
 
     async def write_memory(self, address: int, data: bytes) -> None:
         """Write by plain accesses; flash is refused, because there they would be lost or break it."""
@@ -223,6 +288,8 @@ class Target:
             )
         if not data:
             return
+        if address >= PERIPHERALS:
+            self._reads.forget()  # a flash controller may be there
         await self._core.write_memory(address, data)
         if self.flash is not None and self._core.stop is not None:
             # GDB's load writes sections in RAM before it programs the flash, whose loader lives in RAM too.
@@ -249,6 +316,7 @@ class Target:
         """Program what has been gathered; a line for the log. What failed is not tried again."""
         if self.flash is None:
             return ""
+        self._reads.forget()
         try:
             return str(await self.flash.finish())
         except HaltpointError:

@@ -13,7 +13,7 @@ __all__: list[str] = []
 @handles(packets.ResumeActions)
 async def resume_actions(_client: Client, _packet: packets.ResumeActions) -> Reply:
     """GDB drops vCont altogether unless both c and C are there."""
-    return Data(b"vCont;c;C;s;S;t")
+    return Data(b"vCont;c;C;s;S;t;r")
 
 
 @handles(packets.Resume)
@@ -23,6 +23,9 @@ async def resume(client: Client, packet: packets.Resume) -> Reply:
         return await _continue(client, None)
     if packet.action is packets.Action.STEP:
         return await _step(client, None)
+    if packet.range is not None:
+        await client.target.step_range(*packet.range)
+        return RUNNING
     if packet.action is packets.Action.STOP:
         return ReportStop(await client.target.show(), interrupted=True)
     return OK

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
-from .base import NoArguments, Packet, PacketError, hex_number
+from .base import NoArguments, Packet, PacketError, hex_number, split
 from .threads import is_our_thread
 
 __all__ = [
@@ -28,6 +28,7 @@ class Action(Enum):
     CONTINUE = "c"
     STEP = "s"
     STOP = "t"
+    RANGE = "r"
 
 
 class ResumeActions(NoArguments):
@@ -36,29 +37,51 @@ class ResumeActions(NoArguments):
     feature = "vContSupported+"
 
 
-_ACTIONS = {b"c": Action.CONTINUE, b"C": Action.CONTINUE, b"s": Action.STEP, b"S": Action.STEP, b"t": Action.STOP}
+_ACTIONS = {
+    b"c": Action.CONTINUE,
+    b"C": Action.CONTINUE,
+    b"s": Action.STEP,
+    b"S": Action.STEP,
+    b"t": Action.STOP,
+    b"r": Action.RANGE,
+}
+
+
+def _check_operand(letter: bytes, operand: bytes) -> tuple[int, int] | None:
+    """The range of an action that has one; PacketError for an operand the action does not take."""
+    if letter == b"r":
+        start, end = split(operand, b",", 2)
+        return hex_number(start, "the start of the range"), hex_number(end, "the end of the range")
+    if letter in {b"C", b"S"}:
+        hex_number(operand, "the signal", bits=8)
+    elif operand:
+        raise PacketError(f"vCont's {letter.decode()} takes no operand: {operand[:20]!r}")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Resume(Packet):
-    """``vCont;ACTION[:THREAD]...``: the leftmost action that names our thread, None when none does."""
+    """``vCont;ACTION[:THREAD]...``: the leftmost action that names our thread, None when none does.
+
+    ``range`` are the first address and the one behind the last of ``r``.
+    """
 
     action: Action | None
+    range: tuple[int, int] | None = None
 
     @classmethod
     def parse(cls, arguments: bytes) -> Self:
         """See Packet."""
-        chosen: Action | None = None
+        chosen = cls(None)
         for part in arguments.split(b";"):
             verb, _, thread = part.partition(b":")
             action = _ACTIONS.get(verb[:1])
-            if action is None or (verb[:1] in b"cst") != (len(verb) == 1):
-                raise PacketError(f"vCont knows c, C, s, S and t, not {part[:20]!r}")
-            if verb[:1] in b"CS":
-                hex_number(verb[1:], "the signal", bits=8)
-            if chosen is None and is_our_thread(thread or b"-1"):
-                chosen = action
-        return cls(chosen)
+            if action is None:
+                raise PacketError(f"vCont knows c, C, s, S, t and r, not {part[:20]!r}")
+            covered = _check_operand(verb[:1], verb[1:])
+            if chosen.action is None and is_our_thread(thread or b"-1"):
+                chosen = cls(action, covered)
+        return chosen
 
 
 def _optional_address(text: bytes) -> int | None:

@@ -35,6 +35,10 @@ GOOD: dict[bytes, Packet] = {
     b"X20000000,3:a:\x03": memory.WriteMemoryBinary(0x20000000, b"a:\x03"),
     b"Z0,20000100,2": breakpoints.InsertBreakpoint(PointType.SOFTWARE, 0x20000100, 2),
     b"Z1,80000fc,3": breakpoints.InsertBreakpoint(PointType.HARDWARE, 0x80000FC, 3),
+    b"Z1,80000fc,3;X2,2201X1,27;cmds:1,X3,220127": breakpoints.InsertBreakpoint(
+        PointType.HARDWARE, 0x80000FC, 3, (b"\x22\x01", b"\x27"), (b"\x22\x01\x27",)
+    ),
+    b"Z0,8000100,2;cmds:0,X1,27": breakpoints.InsertBreakpoint(PointType.SOFTWARE, 0x8000100, 2, (), (b"\x27",)),
     b"z4,20000000,1f": breakpoints.RemoveBreakpoint(PointType.ACCESS, 0x20000000, 31),
     b"vCont;c": resume.Resume(Action.CONTINUE),
     b"vCont;s:1;c": resume.Resume(Action.STEP),
@@ -42,6 +46,8 @@ GOOD: dict[bytes, Packet] = {
     b"vCont;S05:p1.1;c:p1.-1": resume.Resume(Action.STEP),
     b"vCont;s:2;c": resume.Resume(Action.CONTINUE),
     b"vCont;s:2": resume.Resume(None),
+    b"vCont;r8000100,8000110:1": resume.Resume(Action.RANGE, (0x8000100, 0x8000110)),
+    b"vCont;r8000100,8000110:2;c": resume.Resume(Action.CONTINUE),
     b"vCont;t:1": resume.Resume(Action.STOP),
     b"c": resume.ContinueAt(None),
     b"c8000000": resume.ContinueAt(0x8000000),
@@ -127,9 +133,12 @@ INVALID: dict[str, bytes] = {
     "Z_no_kind": b"Z0,8000000",
     "Z_type_5": b"Z5,8000000,2",
     "Z_type_letter": b"Zx,8000000,2",
-    "Z_condition": b"Z1,80000fc,3;X31,26",
+    "Z_short_condition": b"Z1,80000fc,3;X31,26",
+    "Z_condition_without_X": b"Z1,80000fc,3;2,2201",
+    "Z_commands_without_persist": b"Z1,80000fc,3;cmds:X1,27",
     "vCont_nothing": b"vCont",
-    "vCont_unknown_action": b"vCont;r8000000,8000010:1",
+    "vCont_unknown_action": b"vCont;q:1",
+    "vCont_half_a_range": b"vCont;r8000000:1",
     "vCont_C_without_signal": b"vCont;C",
     "vCont_c_with_signal": b"vCont;c05",
     "vCont_bad_thread": b"vCont;c:zz",
@@ -195,6 +204,8 @@ def test_supported_features_come_from_the_table() -> None:
         "vContSupported+",
         "swbreak+",
         "hwbreak+",
+        "ConditionalBreakpoints+",
+        "BreakpointCommands+",
     }
     assert "qXfer:memory-map:read+" not in features(ALL - {"memory_map"}, 0x4000)
 

@@ -31,7 +31,7 @@ async def test_features(board: FakeBoard) -> None:
         assert b"PacketSize=4000" in (await gdb.ask(b"qSupported:swbreak+;hwbreak+")).split(b";")
         assert await gdb.ask(b"vMustReplyEmpty") == b""
         assert await gdb.ask(b"!") == b"OK"
-        assert await gdb.ask(b"vCont?") == b"vCont;c;C;s;S;t"
+        assert await gdb.ask(b"vCont?") == b"vCont;c;C;s;S;t;r"
         assert await gdb.ask(b"qAttached") == b"1"
 
 

@@ -218,6 +218,18 @@ class FakeCore:
         self.registers[15] += 2
         return self.snapshot(StopReason.STEP)
 
+    async def step_range(self, start: int, end: int, code: bytes, patience: float) -> Stop | None:
+        """Four instructions at a time; the code and the patience are not looked at."""
+        del code, patience
+        await self._enter(f"step_range {start:#x} {end:#x}")
+        for _ in range(4):
+            self.registers[15] += 2
+            at = self.registers[15]
+            if at in self.breakpoints.table or not start <= at < end:
+                return self.snapshot(StopReason.BREAKPOINT if at in self.breakpoints.table else StopReason.STEP)
+        self.snapshot(StopReason.STEP)
+        return None
+
     async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:
         await self._enter(f"reset halt={halt} line={line}")
         self.registers[15] = RESET_PC
