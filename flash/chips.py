@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from ..arm.memory import Memory
 from ..probes.access import Batch
-from ..probes.errors import AccessFaultError, TargetError, UserError
+from ..probes.errors import AccessFaultError, UserError
 from .device import KIB, Device, Part
+from .errors import UnknownChipError
 from .families import DEVICES
 from .family import Family
 from .ids import DEV_ID_MASK, read_idcode
-from .memory_map import Region, Sector, joined, region_at
+from .memory_map import Mapped, Region, region_at
 
 __all__ = ["DEFAULT_VOLTS", "Chip", "chip_named", "fit", "identify", "set_up_debug"]
 
@@ -32,7 +33,7 @@ NEAREST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
+class Chip(Mapped):
     """A chip as GDB and the flash engine need to know it. ``regions`` is everything GDB may touch.
 
     ``name`` is a part number; the pin letter is ``x`` where the chip was found by its ids, which do not tell it.
@@ -46,31 +47,11 @@ class Chip:
     part: Part
 
     @property
-    def flash(self) -> tuple[Region, ...]:
-        """The flash, in order of address; banks with sectors of several sizes are several regions."""
-        return tuple(region for region in self.regions if region.kind == "flash")
-
-    @property
-    def banks(self) -> list[tuple[int, int]]:
-        """Start and size of the flash where it is without gaps."""
-        return joined(self.flash)
-
-    @property
     def ram(self) -> Region:
         """The SRAM that a loader may use."""
         found = region_at(self.regions, SRAM_START)
         assert found is not None
         return found
-
-    def flash_at(self, address: int) -> Region | None:
-        """The flash bank that holds ``address``."""
-        return region_at(self.flash, address)
-
-    def sector(self, address: int) -> Sector:
-        """The sector that holds ``address``, which must be one of the flash."""
-        found = self.flash_at(address)
-        assert found is not None
-        return found.sector(address)
 
     def at(self, volts: float) -> Chip:
         """The chip as it is to be programmed at this supply voltage."""
@@ -136,20 +117,23 @@ async def fit(memory: Memory, chip: Chip) -> Chip:
 async def identify(memory: Memory) -> Chip:
     """Find the chip by DEV_ID, flash size register, option bytes and, between lines that share these, its RAM.
 
-    Works on a running core; writes at most the clock enable that DBGMCU needs. Raises TargetError where the answers
-    make no sense, and what Memory raises.
+    Works on a running core; writes at most the clock enable that DBGMCU needs. Raises UnknownChipError where the
+    answers make no sense, and what Memory raises.
     """
     attempt = "Identifying the chip"
-    advice = "Name it with --chip, for example --chip STM32F103C8."
+    advice = (
+        "Name it with --chip, for example --chip STM32F103C8, or give a flash algorithm for it with --flm or --pack."
+    )
     idcode, core, tried = await read_idcode(memory)
     if not idcode:
         where = " or ".join(f"0x{address:08X}" for address in dict.fromkeys(tried))
-        raise TargetError(attempt, f"there is nothing at {where}, where an STM32 with this core has its ids", advice)
+        seen = f"there is nothing at {where}, where an STM32 with this core has its ids"
+        raise UnknownChipError(attempt, seen, advice)
     dev_id = idcode & DEV_ID_MASK
     device = BY_DEV_ID.get(F4_AS_F2[2] if (dev_id, core) == F4_AS_F2[:2] else dev_id)
     if device is None:
         seen = f"DBGMCU_IDCODE reads 0x{idcode:08X}, and DEV_ID 0x{dev_id:03X} is none of the chips known here"
-        raise TargetError(attempt, seen, advice)
+        raise UnknownChipError(attempt, seen, advice)
     kib = await _flash_kib(memory, device, attempt, advice)
     candidates = [part for part in device.parts if part.flash_kib == kib]
     if not candidates:
@@ -158,7 +142,7 @@ async def identify(memory: Memory) -> Chip:
             f"the flash size register at 0x{device.size_register:08X} reads {kib} KiB (0x{kib:04X}), "
             f"and {device.marking or device.title} parts have {known} KiB"
         )
-        raise TargetError(attempt, seen, advice)
+        raise UnknownChipError(attempt, seen, advice)
     part = await _with_ram_that_is_there(memory, candidates)
     return await fit(memory, _chip(device, part, "x", found=True))
 
@@ -170,7 +154,7 @@ async def _flash_kib(memory: Memory, device: Device, attempt: str, advice: str) 
         await memory.run(batch)
     except AccessFaultError as error:
         seen = f"there is nothing at 0x{error.address:08X}, where {device.marking or device.title} parts have their ids"
-        raise TargetError(attempt, seen, advice) from error
+        raise UnknownChipError(attempt, seen, advice) from error
     return device.size_of(size.value)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong while flash is programmed. All are TargetError: the target refused or misbehaved.
+"""What goes wrong before and while flash is programmed. All are TargetError: the target refused or misbehaved.
 
 FlashError
 ├── ProtectedError    readout or write protection; nothing has been erased
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..probes.errors import TargetError
 
-__all__ = ["FlashError", "LoaderError", "ProtectedError", "VerifyError"]
+__all__ = ["FlashError", "LoaderError", "ProtectedError", "UnknownChipError", "VerifyError"]
 
 
 class FlashError(TargetError):
@@ -45,3 +45,7 @@ class VerifyError(FlashError):
         super().__init__(attempt, seen, advice, address=address)
         self.expected = expected
         self.read = read
+
+
+class UnknownChipError(TargetError):
+    """The target's answers are those of no chip in the table. It can be debugged, but its flash is not known."""

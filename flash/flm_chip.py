@@ -45,6 +45,10 @@ class AlgorithmChip(Mapped):
         """See Mapped."""
         return self.work
 
+    def at(self, volts: float) -> AlgorithmChip:
+        """The chip as it is to be programmed at this supply voltage."""
+        return replace(self, known=self.known.at(volts)) if self.known else self
+
     def layout_at(self, address: int) -> CallLayout:
         """The algorithm for the flash at ``address``, which must be flash."""
         found = self.flash_at(address)
@@ -74,13 +78,20 @@ def chip_of_algorithms(
 
 
 def chip_of_pack(
-    device: PackDevice, algorithms: Sequence[Algorithm] = (), ram: tuple[int, int] | None = None
+    device: PackDevice,
+    algorithms: Sequence[Algorithm] = (),
+    ram: tuple[int, int] | None = None,
+    known: Chip | None = None,
 ) -> AlgorithmChip:
-    """A device of a pack, with ``algorithms`` and ``ram`` in place of the pack's own where they are given."""
+    """A device of a pack, with ``algorithms`` and ``ram`` in place of the pack's own where they are given.
+
+    Of a chip that is ``known`` besides, the parts that the pack does not speak of are added.
+    """
     own = [PackAlgorithm(algorithm, algorithm.start, algorithm.size, 0, 0) for algorithm in algorithms]
     jobs = own or list(device.algorithms)
     work = [Region("ram", WORK, *ram) if ram else _ram_for(device, job) for job in jobs]
-    return _assemble(device.name, jobs, work, [_region(memory) for memory in device.memories], None)
+    rest = [_without_flash(region) for region in known.regions] if known else []
+    return _assemble(device.name, jobs, work, [*map(_region, device.memories), *rest], known)
 
 
 def _assemble(
