@@ -71,6 +71,8 @@ class ChipModel:
     pages_per_protection_bit: int = 1
     erased: int = 0xFF  # what an erased byte reads as
     flash_at_0: bool = True  # the array is seen at 0 too
+    core_ap: int = 0  # number of the access port behind which core and memory are; ``ap_idr`` is its
+    side_aps: tuple[tuple[int, int], ...] = ()  # (number, IDR) of access ports that reach neither
 
     @property
     def ram(self) -> int:

@@ -16,7 +16,7 @@ from ..bus import Unmodelled
 from ..clock import Event
 from ..knobs import FaultKnobs
 from ..wire import TargetWire
-from .mem_ap import ApFault, ApStall, MemAp
+from .mem_ap import IDR, ApFault, ApStall, MemAp
 from .wire_clock import WireClock
 
 __all__ = ["ABORT", "CTRL_STAT", "RDBUFF", "SELECT", "CtrlStat", "DebugPort", "DpIds"]
@@ -229,9 +229,8 @@ class DebugPort:
     def start(self, address: int, value: int | None, *, refuse: bool = False) -> None:
         """Begin an AP access; ``value`` None reads. ``refuse``: the bus is made to answer with an error."""
         register = self.select & 0xF0 | address
-        if self.select >> 24:
-            if value is None:
-                self.ap_result = 0
+        if self.select >> 24 != self.ap.number:
+            self._start_beside(self.select >> 24, register, reading=value is None)
             return
         if not self._power() & CtrlStat.CDBGPWRUPACK or refuse:
             self.flags |= CtrlStat.STICKYERR
@@ -240,6 +239,13 @@ class DebugPort:
             self._buffered.append((register, value))
         else:
             self._launch(register, value, self.wire.count)
+
+    def _start_beside(self, number: int, register: int, *, reading: bool) -> None:
+        """Another access port: where there is none everything reads 0; what is there reaches nothing."""
+        if number in self.ap.beside and self.ap.uses_bus(register):
+            self.flags |= CtrlStat.STICKYERR
+        elif reading:
+            self.ap_result = self.ap.beside.get(number, 0) if register == IDR else 0
 
     def _launch(self, register: int, value: int | None, count: int) -> None:
         self.wire.settle()

@@ -6,7 +6,7 @@ DDI0337 (Cortex-M3) 11.5, DDI0439 (Cortex-M4), and for the Cortex-M0 what a real
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..wire import TargetWire, WireError, WireProblem
@@ -48,10 +48,22 @@ M0_AP = ApKind(0x0000_0037, 0x0300_0040, 0x0300_0040, 0x400, packed=False)
 
 
 class MemAp:
-    """Access port 0. ``access`` makes one access and returns what a read leaves for the debug port."""
+    """The access port to core and memory; its reads leave their results to the debug port."""
 
-    def __init__(self, wire: TargetWire, kind: ApKind, *, idr: int, base: int, cfg: int = 0) -> None:
+    def __init__(
+        self,
+        wire: TargetWire,
+        kind: ApKind,
+        *,
+        idr: int,
+        base: int,
+        cfg: int = 0,
+        number: int = 0,
+        beside: Mapping[int, int] | None = None,
+    ) -> None:
         self.wire = wire
+        self.number = number
+        self.beside = beside or {}  # IDR of the other access ports
         self.kind = kind
         self.window = kind.window
         self._constants = {CFG: cfg, BASE: base, IDR: idr}

@@ -7,6 +7,7 @@ from .f4 import F4_CHIPS
 from .g0 import G0_CHIPS
 from .g4 import G4_CHIPS
 from .generic import GENERIC_CHIPS
+from .h5 import H5_CHIPS
 from .h7 import H7_CHIPS
 from .l0 import L0_CHIPS
 from .l4 import L4_CHIPS
@@ -14,4 +15,15 @@ from .u5 import U5_CHIPS
 
 __all__ = ["FAMILY_CHIPS"]
 
-FAMILY_CHIPS = (*F0_CHIPS, *F4_CHIPS, *G0_CHIPS, *G4_CHIPS, *H7_CHIPS, *L0_CHIPS, *L4_CHIPS, *U5_CHIPS, *GENERIC_CHIPS)
+FAMILY_CHIPS = (
+    *F0_CHIPS,
+    *F4_CHIPS,
+    *G0_CHIPS,
+    *G4_CHIPS,
+    *H5_CHIPS,
+    *H7_CHIPS,
+    *L0_CHIPS,
+    *L4_CHIPS,
+    *U5_CHIPS,
+    *GENERIC_CHIPS,
+)

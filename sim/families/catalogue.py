@@ -8,6 +8,7 @@ from .f4 import F4_FAMILIES
 from .family import Family
 from .g0 import G0_FAMILIES
 from .g4 import G4_FAMILIES
+from .h5 import H5_FAMILIES
 from .h7 import H7_FAMILIES
 from .l0 import L0_FAMILIES
 from .l4 import L4_FAMILIES
@@ -20,6 +21,7 @@ FAMILIES: dict[str, Family] = {
     **F4_FAMILIES,
     **G0_FAMILIES,
     **G4_FAMILIES,
+    **H5_FAMILIES,
     **H7_FAMILIES,
     **L0_FAMILIES,
     **L4_FAMILIES,

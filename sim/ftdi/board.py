@@ -39,7 +39,7 @@ def make_swj(chip: ChipModel, target: TargetWire, faults: FaultKnobs, wire: Wire
     """Return the debug port of a chip; ``wire`` counts its clocks."""
     ids = DpIds(chip.dpidr, chip.jtag_id, chip.boundary_scan_id)
     kind = M3_AP if chip.core in {"cortex-m3", "cortex-m4"} else M0_AP
-    ap = MemAp(target, kind, idr=chip.ap_idr, base=chip.rom_table)
+    ap = MemAp(target, kind, idr=chip.ap_idr, base=chip.rom_table, number=chip.core_ap, beside=dict(chip.side_aps))
     return SwjDp(DebugPort(ids, ap, wire or WireClock(target.machine.clock), target, faults))
 
 

@@ -92,7 +92,7 @@ def enter(state: ProbeState, command: bytes) -> bytes:
     state.status = Status.OK
     state.sticky = False
     if command[2] == JTAG_WITH_RESET:
-        state.access(AIRCR, lambda: state.wire.write(AIRCR, SYSRESETREQ, 4))
+        state.access(AIRCR, lambda: state.wire.write(AIRCR, SYSRESETREQ, 4), state.ap)
     return state.word(Status.OK)
 
 
@@ -116,7 +116,7 @@ def read_idcodes(state: ProbeState, _command: bytes) -> bytes:
 def reset_system(state: ProbeState, _command: bytes) -> bytes:
     """RESETSYS: AIRCR.SYSRESETREQ."""
     state.spend(state.identity.timing.single)
-    state.access(AIRCR, lambda: state.wire.write(AIRCR, SYSRESETREQ, 4))
+    state.access(AIRCR, lambda: state.wire.write(AIRCR, SYSRESETREQ, 4), state.ap)
     return state.word(state.hand_out_status())
 
 
@@ -182,13 +182,13 @@ def read_register(state: ProbeState, command: bytes) -> bytes:
         state.status = Status.COMMAND_ERROR
         return state.value_reply(None)
     state.spend(2 * state.identity.timing.single)
-    return state.value_reply(state.access(DCRDR, lambda: _core_register(state, selector)))
+    return state.value_reply(state.access(DCRDR, lambda: _core_register(state, selector), state.ap))
 
 
 def read_all_registers(state: ProbeState, _command: bytes) -> bytes:
     """READALLREGS: R0 to R15, xPSR, MSP, PSP, and two words that mean nothing."""
     state.spend(21 * 2 * state.identity.timing.single)
-    values = state.access(DCRDR, lambda: [_core_register(state, selector) for selector in range(19)])
+    values = state.access(DCRDR, lambda: [_core_register(state, selector) for selector in range(19)], state.ap)
     if values is not None:
         words = [*values, 0, 0]
         state.buffer[4:88] = b"".join(word.to_bytes(4, "little") for word in words)
@@ -206,7 +206,7 @@ def write_register(state: ProbeState, command: bytes) -> bytes:
         state.wire.write(DCRSR, REGWNR | selector, 4)
         return True
 
-    state.access(DCRDR, store)
+    state.access(DCRDR, store, state.ap)
     return state.word(state.hand_out_status())
 
 

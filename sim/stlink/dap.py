@@ -25,9 +25,11 @@ MISC_ADDRESS, MISC_WRITE, MISC_READ, MISC_AP = 1, 2, 3, 5
 
 def init_ap(state: ProbeState, command: bytes) -> bytes:
     """INIT_AP."""
-    if command[2] != 0:
+    chip = state.wire.chip
+    if command[2] not in {chip.core_ap, *dict(chip.side_aps)}:
         return state.word(Status.BAD_AP)
     state.opened.add(command[2])
+    state.ap = command[2]
     return state.word(Status.OK)
 
 
@@ -118,8 +120,8 @@ def _check_port(state: ProbeState, register: int) -> None:
 
 def _read_ap(state: ProbeState, port: int, register: int) -> int:
     _check_port(state, register)
-    if port:
-        return 0  # only access port 0 exists; others read as zero
+    if port != state.wire.chip.core_ap:
+        return _read_beside(state, port, register)
     constant = {IDR: state.wire.chip.ap_idr, BASE: state.wire.chip.rom_table, CFG: 0}
     if register in constant:
         return constant[register]
@@ -131,9 +133,17 @@ def _read_ap(state: ProbeState, port: int, register: int) -> int:
     return word
 
 
+def _read_beside(state: ProbeState, port: int, register: int) -> int:
+    """An access port that is not there reads as zero; one that reaches nothing here refuses what it would reach."""
+    others = dict(state.wire.chip.side_aps)
+    if port in others and (register == DRW or BD0 <= register < BD0 + 16):
+        raise WireError(WireProblem.FAULT, register)
+    return others.get(port, 0) if register == IDR else 0
+
+
 def _write_ap(state: ProbeState, port: int, register: int, value: int) -> bool:
     _check_port(state, register)
-    if port:
+    if port != state.wire.chip.core_ap:
         return True
     if register == CSW:
         state.ap_registers[CSW] = value & CSW_WRITABLE | CSW_FIXED
@@ -224,7 +234,7 @@ def _misc_access(state: ProbeState, code: int, ap: int, address: int, word: int)
         return 0, Status.ALIGNMENT
     state.spend(state.identity.timing.read)
     if code == MISC_READ:
-        value = state.access(address, lambda: state.wire.read(address, 4))
+        value = state.access(address, lambda: state.wire.read(address, 4), ap)
         return value or 0, state.status
-    state.access(address, lambda: state.wire.write(address, word, 4))
+    state.access(address, lambda: state.wire.write(address, word, 4), ap)
     return 0, state.status

@@ -43,7 +43,7 @@ def reader(width: int, *, increment: bool = True) -> Handler:
             _empty(state)
             return b""
         if _acceptable(state, address, length, width, ap):
-            state.access(address, lambda: _read(state, address, length, width, increment=increment))
+            state.access(address, lambda: _read(state, address, length, width, increment=increment), ap)
         return bytes(state.buffer[: max(length, 2)])  # one byte is sent as two, the second left over
 
     return handle
@@ -58,7 +58,7 @@ def writer(width: int, *, increment: bool = True) -> Handler:
         def store(data: bytes) -> None:
             state.buffer[: len(data)] = data[: len(state.buffer)]
             if _acceptable(state, address, length, width, ap, write=True):
-                state.access(address, lambda: _write(state, address, data, width, increment=increment))
+                state.access(address, lambda: _write(state, address, data, width, increment=increment), ap)
 
         if not length:
             _empty(state)
@@ -83,18 +83,18 @@ def last_status_long(state: ProbeState, _command: bytes) -> bytes:
 def read_debug_register(state: ProbeState, command: bytes) -> bytes:
     """READDEBUGREG: one 32-bit read anywhere."""
     address = int.from_bytes(command[2:6], "little")
-    if not _acceptable(state, address, 4, 4, 0):
+    if not _acceptable(state, address, 4, 4, state.ap):
         return state.value_reply(None)
     state.spend(state.identity.timing.single)
-    return state.value_reply(state.access(address, lambda: state.wire.read(address, 4)))
+    return state.value_reply(state.access(address, lambda: state.wire.read(address, 4), state.ap))
 
 
 def write_debug_register(state: ProbeState, command: bytes) -> bytes:
     """WRITEDEBUGREG: one 32-bit write anywhere."""
     address, value = int.from_bytes(command[2:6], "little"), int.from_bytes(command[6:10], "little")
-    if _acceptable(state, address, 4, 4, 0):
+    if _acceptable(state, address, 4, 4, state.ap):
         state.spend(state.identity.timing.single)
-        state.access(address, lambda: state.wire.write(address, value, 4))
+        state.access(address, lambda: state.wire.write(address, value, 4), state.ap)
     return state.word(state.hand_out_status())
 
 

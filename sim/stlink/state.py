@@ -122,6 +122,7 @@ class ProbeState:
         self.fault_address = 0
         self.sticky = False
         self.opened: set[int] = set()
+        self.ap = 0  # the access port of commands that name none: the one that was opened last
         self.select = 0
         self.ap_registers = {0x00: 0x2300_0040, 0x04: 0}
         self.last_dp_read = 0
@@ -146,8 +147,11 @@ class ProbeState:
 
     # --- outcomes
 
-    def access(self, address: int, call: Callable[[], T]) -> T | None:
-        """Make one access; its outcome is in ``status``. None when it failed."""
+    def access(self, address: int, call: Callable[[], T], ap: int | None = None) -> T | None:
+        """Make one access, to memory if ``ap`` is given; its outcome is in ``status``. None when it failed."""
+        if ap is not None and ap != self.wire.chip.core_ap:
+            self.fail(WireError(WireProblem.FAULT, address))
+            return None
         injected = self.faults.at_access()
         if injected:
             self.fail(WireError(WireProblem.WAIT if injected == "wait" else WireProblem.FAULT, address))

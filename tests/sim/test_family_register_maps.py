@@ -33,6 +33,7 @@ NEWER = {
     "stm32wle5jc": "WLE5",
     "stm32h743zi": "H743",
     "stm32u575zi": "U575",
+    "stm32h563zi": "H563",
 }
 DIFFERENT = re.compile(
     r"DMA._CCR[678]|DMA2_.*"  # ST describes channels and controllers that the part has not
@@ -40,7 +41,7 @@ DIFFERENT = re.compile(
     r"|PWR_SR2"  # the flash is ready, the low-power regulator is on
     r"|(FLASH|Flash)_(ACR|OBR|OPTS?R?.*|SEC.*|CR1|PRAR.*|SCAR.*|WPSN.*|BOOT.*|SFR|SRRVR|ECCR2)"  # each part's own
     r"|(FLASH|Flash)_(IPCCBR|C2.*|CRC.*)|RCC_C[12]_?A.*|PWR_(CR5|C2.*|EXTSCR|SUBGHZSPICR)"  # no model
-    r"|DBGMCU_C2.*|SYSCFG_.*|FLASH_(NSBOOT.*|OEM.*|PRIV.*)|DBGMCU_(SR|DBG_AUTH.*|[PC]IDR.)"
+    r"|DBGMCU_C2.*|SYSCFG_.*|FLASH_(NSBOOT.*|OEM.*|PRIV.*|HDP.R_.*)|DBGMCU_(SR|DBG_AUTH.*|[PC]IDR.)"
     r"|(ICache|ICACHE|DCACHE)_SR"  # the invalidation after a reset is over at once
     r"|.*_(IDC|IDCODER?|OPTR|PCROP.*|WRP.*)"
 )
