@@ -76,7 +76,8 @@ class Protection:
     """Where protection is read: ``registers`` by name; the functions get their words by the same names.
 
     ``level`` tells the readout protection, 0 (none) to 2; ``guarded`` whether a sector is write-protected;
-    ``secure`` whether TrustZone is in use, which the descriptions here know nothing of.
+    ``secure`` whether TrustZone is in use, which the descriptions here know nothing of; ``reserved`` whether a
+    guarded sector belongs to another core, so that no option byte frees it.
     """
 
     registers: Mapping[str, int]
@@ -85,6 +86,7 @@ class Protection:
     readout_cure: str
     write_cure: str
     secure: Callable[[Mapping[str, int]], bool] = lambda _words: False
+    reserved: Callable[[Mapping[str, int], Sector], bool] = lambda _words, _sector: False
 
 
 def no_word(_sector: Sector) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from ..steps import Step
 
 __all__ = [
+    "READOUT_CURE",
     "WINDOW_WATCHDOG_KEPT",
+    "WRITE_CURE",
     "caches",
     "clock",
     "clock_security",
@@ -20,6 +22,8 @@ WINDOW_WATCHDOG_KEPT = (
     "the window watchdog cannot be stopped: its window is opened and its prescaler slowest, "
     "so that the loader can reload it at any time"
 )
+READOUT_CURE = "run 'haltpoint unlock' (in GDB 'monitor unlock'), then switch the board off and on."
+WRITE_CURE = "Run 'haltpoint unlock' (in GDB 'monitor unlock'), then switch the board off and on."
 FREEZE = 1 << 11 | 1 << 12
 """DBG_WWDG_STOP, DBG_IWDG_STOP: at the same place in all but F1 and H7."""
 

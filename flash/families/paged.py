@@ -10,7 +10,7 @@ from ..family import Controller, EmptyFlag, Family, Flag, LoaderCode, Protection
 from ..loaders.stm32l4 import LOADER
 from ..memory_map import Sector
 from ..steps import Step
-from .common import kicks
+from .common import READOUT_CURE, WRITE_CURE, kicks
 
 __all__ = [
     "BSY",
@@ -213,6 +213,6 @@ def protection(
         level=lambda words: rdp_level(OPTR(words["OPTR"]).RDP),
         guarded=guarded,
         secure=lambda words: bool(words["OPTR"] & trustzone),
-        readout_cure="write 0xAA to the RDP option byte with a tool that does so, then switch the board off and on.",
-        write_cure="Set the WRP option bytes so that each area ends before it starts, with a tool that does so.",
+        readout_cure=READOUT_CURE,
+        write_cure=WRITE_CURE,
     )

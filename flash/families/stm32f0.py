@@ -14,7 +14,7 @@ from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..family import Family, Timing
 from ..memory_map import Region
 from ..steps import Step
-from .common import debug, kicks, masters
+from .common import READOUT_CURE, debug, kicks, masters
 from .stm32f1 import FLASH_START, RCC_CFGR_STEP, RCC_CIR_STEP, RCC_CR_STEP, STM32F1
 
 __all__ = ["DEVICES"]
@@ -105,7 +105,7 @@ def _described(name: str, manual: str, debug_setup: tuple[Step, ...], steps: tup
     protection = replace(
         STM32F1.protection,
         level=_level,
-        readout_cure="write 0xAA to the RDP option byte with a tool that does so, then switch the board off and on.",
+        readout_cure=READOUT_CURE,
     )
     return replace(
         STM32F1,

@@ -9,7 +9,7 @@ from ..family import Controller, Family, Flag, Protection, Timing
 from ..loaders.stm32f1 import LOADER
 from ..memory_map import Sector
 from ..steps import Step
-from .common import clock_security
+from .common import READOUT_CURE, WRITE_CURE, clock_security
 
 __all__ = ["BANK_2", "FLASH_SIZE", "FLASH_START", "RCC_CFGR_STEP", "RCC_CIR_STEP", "RCC_CR_STEP", "STM32F1"]
 
@@ -190,8 +190,8 @@ STM32F1 = Family(
         registers={"OBR": FlashOBR.address, "WRPR": FlashWRPR.address},
         level=_readout_level,
         guarded=_write_protected,
-        readout_cure="write 0xA5 to the RDP option byte with a tool that does so, then switch the board off and on.",
-        write_cure="Set the WRP option bytes to 0xFF with a tool that does so, then reset the board.",
+        readout_cure=READOUT_CURE,
+        write_cure=WRITE_CURE,
     ),
     preparations=PREPARATIONS,
     debug_setup=DEBUG_SETUP,

@@ -14,7 +14,7 @@ from ..loaders.stm32f4 import LOADER as BY_WORDS
 from ..loaders.stm32f4_half import LOADER as BY_HALF_WORDS
 from ..memory_map import Sector
 from ..steps import Step
-from .common import clock_security
+from .common import READOUT_CURE, WRITE_CURE, clock_security
 from .paged import rdp_level
 
 __all__ = [
@@ -256,9 +256,8 @@ def _described(psize: int, banks: int, below: Family | None = None) -> Family:
             registers=dict(list(registers.items())[:banks]),
             level=lambda words: rdp_level(FlashOPTCR(words["OPTCR"]).RDP),
             guarded=_write_protected,
-            readout_cure="write 0xAA to the RDP option byte with a tool that does so, "
-            "then switch the board off and on.",
-            write_cure="Set the nWRP option bits with a tool that does so.",
+            readout_cure=READOUT_CURE,
+            write_cure=WRITE_CURE,
         ),
         preparations=PREPARATIONS,
         debug_setup=DEBUG_SETUP,

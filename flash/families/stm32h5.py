@@ -14,7 +14,7 @@ from ..family import Controller, Family, Flag, Protection, Timing
 from ..loaders.stm32h5 import LOADER
 from ..memory_map import Region, Sector
 from ..steps import Step
-from .common import clock_security, debug, kicks, masters, window
+from .common import WRITE_CURE, clock_security, debug, kicks, masters, window
 from .cortex_m33 import ICACHE_OFF, STACK_LIMITS
 from .paged import IWDG_KR, KEYS, WWDG_CFR, WWDG_CR
 
@@ -219,7 +219,7 @@ def _described(name: str, manual: str, group: int) -> Family:
             guarded=guarded,
             secure=lambda words: FlashOPTSR2(words["OPTSR2_CUR"]).TZEN == TRUSTZONE_ON,
             readout_cure="let ST's debug authentication do a regression, with the board's password or certificate.",
-            write_cure="Set the WRPSG option bits: haltpoint unlock does it.",
+            write_cure=WRITE_CURE,
         ),
         preparations=(*DEBUG_SETUP, *STEPS, kicks(IWDG_KR)),
         debug_setup=DEBUG_SETUP,

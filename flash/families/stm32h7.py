@@ -16,7 +16,7 @@ from ..loaders.stm32h7 import LOADER as BY_256_BITS
 from ..loaders.stm32h7a import LOADER as BY_128_BITS
 from ..memory_map import Region, Sector
 from ..steps import Step
-from .common import clock_security, kicks, masters, window
+from .common import READOUT_CURE, WRITE_CURE, clock_security, kicks, masters, window
 from .cortex_m7 import CACHES_OFF
 from .paged import KEYS, rdp_level
 
@@ -277,8 +277,8 @@ def _described(kind: Kind) -> Family:
             },
             level=lambda words: rdp_level(FlashOPTSR(words["OPTSR_CUR"]).RDP),
             guarded=guarded,
-            readout_cure="write 0xAA to the RDP option byte with a tool that does so, then power the board off and on.",
-            write_cure="Set the WPSN option bits with a tool that does so.",
+            readout_cure=READOUT_CURE,
+            write_cure=WRITE_CURE,
         ),
         preparations=PREPARATIONS,
         debug_setup=DEBUG_SETUP,

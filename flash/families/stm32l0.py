@@ -15,7 +15,7 @@ from ..loaders.stm32l0 import LOADER as L0_LOADER
 from ..loaders.stm32l1 import LOADER as L1_LOADER
 from ..memory_map import Region, Sector
 from ..steps import Step
-from .common import clock, clock_security, debug, kicks, masters
+from .common import READOUT_CURE, WRITE_CURE, clock, clock_security, debug, kicks, masters
 from .paged import IWDG_KR, rdp_level
 
 __all__ = ["DEVICES"]
@@ -159,8 +159,8 @@ def _described(*, low: bool, words: int) -> Family:
             registers={"OBR": base + 0x1C, **registers},
             level=lambda seen: rdp_level(seen["OBR"] & 0xFF),
             guarded=guarded,
-            readout_cure="write 0xAA to the RDP option byte with a tool that does so, then power the board off and on.",
-            write_cure="Clear the WRP option bits with a tool that does so.",
+            readout_cure=READOUT_CURE,
+            write_cure=WRITE_CURE,
         ),
         preparations=(*L0_DEBUG, *L0_STEPS, kicks(IWDG_KR)) if low else (*L1_DEBUG, *L1_STEPS),
         debug_setup=L0_DEBUG if low else L1_DEBUG,

@@ -123,14 +123,18 @@ def _with_secure_part(family: Family) -> Family:
     """The other core's pages are as good as write-protected."""
     plain = family.protection.guarded
 
-    def guarded(words: Mapping[str, int], sector: Sector) -> bool:
+    def reserved(words: Mapping[str, int], sector: Sector) -> bool:
         secure = FlashSFR(words["SFR"])
-        return plain(words, sector) or (not secure.FSD and sector.number >= secure.SFSA)
+        return not secure.FSD and sector.number >= secure.SFSA
+
+    def guarded(words: Mapping[str, int], sector: Sector) -> bool:
+        return plain(words, sector) or reserved(words, sector)
 
     protection = replace(
         family.protection,
         registers={**family.protection.registers, "SFR": FlashSFR.address},
         guarded=guarded,
+        reserved=reserved,
         write_cure=f"{family.protection.write_cure} Pages from SFR.SFSA on belong to the radio's firmware.",
     )
     return replace(family, protection=protection)
