@@ -11,7 +11,7 @@ from .link import Link
 from .memory import MemoryPort
 from .status import WRITE_UNVERIFIED, Attempt, error_for
 
-__all__ = ["CoreRegisters"]
+__all__ = ["DCRDR", "DCRSR", "DHCSR", "REGWNR", "S_REGRDY", "CoreRegisters", "register_attempt"]
 
 # DDI0403E C1.6.2 to C1.6.4.
 DHCSR = 0xE000_EDF0
@@ -41,7 +41,8 @@ _ALL = 19
 _FIRST_FPU_REGISTER = 0x20
 
 
-def _attempt(action: str, register: int, index: int) -> Attempt:
+def register_attempt(action: str, register: int, index: int) -> Attempt:
+    """A transfer of a core register, in the words of an error."""
     return Attempt(
         f"{action} core register {_NAMES.get(register, f'r{register}' if register < 13 else hex(register))}",
         DCRDR,
@@ -69,7 +70,7 @@ class CoreRegisters:
 
     def write(self, register: int, value: int, index: int) -> None:
         """Write one register in two transfers."""
-        attempt = _attempt("Writing", register, index)
+        attempt = register_attempt("Writing", register, index)
         value &= 0xFFFF_FFFF
         if register < _FIRST_FPU_REGISTER or self._has_fpu_registers:
             answer = self._link.checked(commands.write_core_register(register, value), attempt, also=WRITE_UNVERIFIED)
@@ -87,7 +88,7 @@ class CoreRegisters:
         return {n: int.from_bytes(answer[4 + 4 * n : 8 + 4 * n], "little") for n in range(_ALL)}
 
     def _read_one(self, register: int, index: int) -> int:
-        attempt = _attempt("Reading", register, index)
+        attempt = register_attempt("Reading", register, index)
         if register < _FIRST_FPU_REGISTER or self._has_fpu_registers:
             answer = self._link.checked(commands.read_core_register(register), attempt)
             return int.from_bytes(answer[4:8], "little")

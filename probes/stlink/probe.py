@@ -8,12 +8,13 @@ from typing import Self
 
 from ..access import Access, Poll, Read, ReadBlock, ReadCore, Require, Result, Write, WriteBlock, WriteCore
 from ..attempt import check
-from ..errors import ProbeError, ProbeGoneError, ProbeProtocolError, ProbeTimeoutError
+from ..errors import AccessFaultError, ProbeError, ProbeGoneError, ProbeProtocolError, ProbeTimeoutError
 from ..probe import ProbeInfo
 from ..usb import UsbDevice
 from . import commands
-from .core import CoreRegisters
+from .core import DHCSR, CoreRegisters
 from .firmware import Feature, Firmware, parse_version, parse_version_ex
+from .gather import Gathered, gather
 from .identity import IDENTITIES
 from .link import Link
 from .memory import MemoryPort
@@ -38,6 +39,10 @@ class StLink:
         self._memory = MemoryPort(link)
         self._core = CoreRegisters(link, self._memory)
         self._list_limit = link.firmware.rw_misc_items if link.firmware.has(Feature.RW_MISC) else 0
+        # The core was seen to complete register transfers before they are looked at.
+        self._quick = False
+        # DHCSR bits that a read nobody asked for has cleared.
+        self._kept = 0
         self._info = ProbeInfo(transport.identity.name, serial, str(link.firmware), f"stlink:{serial}")
 
     @classmethod
@@ -72,6 +77,7 @@ class StLink:
 
     def connect(self) -> None:
         """See Probe. Also raises TargetPowerError and NoTargetError; may be called again after a lost target."""
+        self._quick = False
         self._link.connect()
         self._memory.learn_window()
 
@@ -88,12 +94,41 @@ class StLink:
             access = accesses[index]
             if isinstance(access, Require) and not _holds(access, results):
                 return results + [None] * (len(accesses) - index)
+            gathered = gather(accesses, index, self._list_limit, quick=self._quick) if self._list_limit else None
             length = word_run(accesses, index, self._list_limit) if self._list_limit else 0
-            if length >= _SHORTEST_LIST:
+            if gathered is not None:
+                if not self._run_gathered(gathered, accesses, results):
+                    return results + [None] * (len(accesses) - len(results))
+            elif length >= _SHORTEST_LIST:
                 results += self._run_list(accesses[index : index + length], index)
             else:
                 results.append(self._run_one(access, index))
         return results
+
+    def _run_gathered(self, gathered: Gathered, accesses: Sequence[Access], results: list[Result]) -> bool:
+        """Carry out accesses with core registers among them; False when a condition ends the batch."""
+        index = len(results)
+        try:
+            values = self._memory.run_words(gathered.words, index)
+        except AccessFaultError as error:
+            error.index = index + gathered.owner(error.index - index)
+            raise
+        found, late, kept = gathered.decode(values, index)
+        self._kept |= kept
+        for offset, result in enumerate(found):
+            access = accesses[index + offset]
+            if isinstance(access, Require) and not _holds(access, results):
+                return False
+            if offset in late and isinstance(access, ReadCore):
+                result = self._core.read(access.registers, index + offset)
+            results.append(self._with_kept(access, result))
+        self._quick = not late
+        return True
+
+    def _with_kept(self, access: Access, result: Result) -> Result:
+        if self._kept and isinstance(access, Read) and access.address == DHCSR and isinstance(result, int):
+            result, self._kept = result | self._kept, 0
+        return result
 
     def _run_list(self, run: Sequence[Access], index: int) -> list[Result]:
         results: list[Result] = [*self._memory.run_words(run, index)]
