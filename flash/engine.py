@@ -1,35 +1,35 @@
-"""Runs the family's RAM loader on the target, in a core that ``visiting`` has made harmless and puts back.
+"""Makes the flash hold what a plan says, with the family's RAM loader.
 
-Open the flash (``controller``), upload and read back, run with a ring that is filled while flash is busy (``feed``),
-require the very end the loader has.
+Open the flash (``controller``), then one run of the loader (``run``) in a core that ``visiting`` has made harmless and
+puts back: look at all sectors of the plan first (``survey``), then erase and program what differs.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import trio
 
 from ..arm.core import CortexM
 from ..arm.memory import Memory
-from ..arm.registers_core import Regsel
-from ..probes.access import Batch
 from .chips import Chip
-from .controller import FlashAccess, explain_status
-from .diagnosis import ATTEMPT, compare_upload, explain_stop
-from .errors import FlashError, VerifyError
-from .feed import Feeder
-from .layout import Layout, Mailbox, lay_out
-from .plan import Plan, Run
+from .controller import FlashAccess, check_protection
+from .errors import FlashError, LoaderError, ProtectedError
+from .layout import Layout, lay_out
+from .memory_map import Sector
+from .old import OldContent
+from .plan import Plan
+from .progress import Watcher
+from .run import LoaderRun
 from .steps import Step
-from .stream import Outcome, Piece, cut, raw_crc
-from .visit import Visit, default_steps, put_back, visiting
+from .stream import cut
+from .survey import Survey
+from .visit import default_steps, put_back, visiting
 
 __all__ = ["LoaderEngine"]
 
-PREFILLED = 1
-"""Slots filled before the start: enough to begin, and the rest travels while the first sector is erased."""
-READ_BACK = 4096
+log = logging.getLogger(__name__)
 
 
 class LoaderEngine:
@@ -45,110 +45,52 @@ class LoaderEngine:
         self._chip = chip
         self._steps = default_steps(chip) if steps is None else tuple(steps)
         self.layout: Layout = lay_out(chip.ram, chip.family.loader)
+        self.erased: int = chip.family.erased
+        self.unit: int = chip.family.program_unit
 
-    async def program(self, plan: Plan) -> None:
-        """Carry out ``plan``; afterwards the core is halted, its registers as before.
+    async def check(self, sectors: Sequence[Sector]) -> None:
+        """Raise ProtectedError if one of ``sectors``, or the whole flash, is protected."""
+        await check_protection(self._memory, self._chip.family, sectors)
 
+    async def program(
+        self, plan: Plan, old: OldContent, watcher: Watcher | None = None, *, trusting: bool = True
+    ) -> Plan:
+        """Make the flash hold what ``plan`` says; afterwards the core is halted, its registers as before.
+
+        Returns what had to be done; ``old`` reads what must survive an erase. Sectors that hold the plan's content are
+        left alone, and with ``trusting`` those that are blank are not erased. Should one of these not take its
+        content (an erase that was interrupted leaves flash that looks blank and is not), it is erased after all.
         Raises FlashError or what Memory raises. Cancellation halts the core and puts everything back, too.
         """
         if not plan.sectors:
-            return
+            return plan
+        spared: list[int] = []
+        try:
+            return await self._program(plan, old, watcher, spared if trusting else None)
+        except (LoaderError, ProtectedError):
+            raise
+        except FlashError as error:
+            if not spared:
+                raise
+            log.warning("%s Sectors that looked blank had not been erased: trying again with them erased.", error)
+        return await self._program(plan, old, watcher, None)
+
+    async def _program(self, plan: Plan, old: OldContent, watcher: Watcher | None, spared: list[int] | None) -> Plan:
+        """One visit. ``spared`` takes the sectors that are not erased because they are blank; None: there are none."""
         banks = sorted({sector.bank for sector in plan.sectors})
         access = FlashAccess(self._memory, self._chip.family, banks)
+        survey = Survey(plan, self._chip.family, self.layout.payload)
         async with visiting(self._core, self._steps) as visit:
             visit.close = access.close
             await access.open()
-            await self._run(visit, plan)
+            run = LoaderRun(self._memory, self._chip.family, self.layout, visit)
+            await run.begin(survey.pieces[:1])
+            answers = [await run.ask(slot, survey.seconds) for slot in survey.pieces]
+            findings = survey.findings(answers, trusting=spared is not None)
+            todo = Plan(findings.filled(await old.read(self._memory, findings.unread)), plan.bytes_written)
+            if spared is not None:
+                spared += [sector.start for sector in todo.sectors if not sector.erase]
+            await run.feed(todo, cut(todo, self._chip.family, self.layout.payload), watcher)
         with trio.CancelScope(shield=True):
             await put_back(lambda: access.note_programmed(self._chip.flash[0].start))
-
-    async def _run(self, visit: Visit, plan: Plan) -> None:
-        pieces = cut(plan, self._chip.family, self.layout.payload)
-        await self._upload(pieces[:PREFILLED])
-        await visit.start({Regsel.MSP: self.layout.stack_top, Regsel.PC: self.layout.entry})
-        feeder = Feeder(self._memory, self.layout, pieces, min(PREFILLED, len(pieces)), lambda t: self._check(visit, t))
-        outcome = await feeder.run()
-        await self._require_end(visit, outcome, plan)
-
-    async def _upload(self, first: Sequence[Piece]) -> None:
-        """Write loader and first slots, read the loader back and compare: a link that lies is caught here."""
-        image = self.layout.image(self._chip.family, len(first))
-        batch = Batch()
-        batch.write_block(self.layout.code, image)
-        for index, piece in enumerate(first):
-            self.layout.fill(batch, index, piece.data)
-        slot = batch.read_block(self.layout.code, len(image))
-        await self._memory.run(batch)
-        compare_upload(self.layout.code, image, slot.value)
-
-    async def _check(self, visit: Visit, waited: float) -> None:
-        """Called while there is no progress; raises if the core has stopped, or has been given ``waited`` seconds."""
-        status = await visit.status()
-        if status.S_HALT or status.S_LOCKUP or status.S_RESET_ST:
-            outcome = await self._memory.read32(self.layout.progress) >> 24
-            if outcome == Outcome.RUNNING or not status.S_HALT or status.S_RESET_ST:
-                await self._fail(visit, waited)
-        elif waited:
-            await self._fail(visit, waited)
-
-    async def _fail(self, visit: Visit, waited: float) -> None:
-        """Raise the LoaderError that tells what is seen of the core."""
-        state = await visit.look()
-        raise await explain_stop(self._memory, self.layout, state, waited)
-
-    async def _require_end(self, visit: Visit, outcome: Outcome | None, plan: Plan) -> None:
-        """The loader has ended well only if it is halted at its BKPT, without a reset, and says so itself."""
-        state = await visit.look()
-        at_end = state.pc == self.layout.done and state.dfsr.BKPT and not state.dhcsr.S_RESET_ST
-        if not at_end or outcome is None:
-            raise await explain_stop(self._memory, self.layout, state, 0.0)
-        if outcome is not Outcome.DONE:
-            await self._raise_loader_error(outcome, plan)
-
-    async def _raise_loader_error(self, outcome: Outcome, plan: Plan) -> None:
-        mailbox = self.layout.code + self.layout.loader.mailbox
-        batch = Batch()
-        where, detail = batch.read(mailbox + Mailbox.ADDRESS), batch.read(mailbox + Mailbox.DETAIL)
-        await self._memory.run(batch)
-        address = where.value
-        if outcome is Outcome.MISMATCH:
-            raise await self._mismatch(address, detail.value, plan)
-        if outcome is Outcome.FLASH_ERROR:
-            seen = explain_status(self._chip.family, detail.value)
-            raise FlashError(
-                f"{ATTEMPT} at 0x{address:08X}",
-                seen,
-                "If loading again does not help, that part of the flash may be worn out or the chip not what it says.",
-                address=address,
-            )
-        raise FlashError(
-            ATTEMPT,
-            "the loader met a command it does not know, so its memory was overwritten while it ran",
-            "Something else writes to RAM: reset and halt the target (monitor reset halt), then load again.",
-        )
-
-    async def _mismatch(self, address: int, crc: int, plan: Plan) -> VerifyError:
-        """Find the first byte that differs in the area that failed, as the debug port sees it."""
-        area = next((a for a in plan.areas() if a.address == address), Run(address, b""))
-        for offset in range(0, len(area.data), READ_BACK):
-            wanted = area.data[offset : offset + READ_BACK]
-            read = await self._memory.read(address + offset, len(wanted))
-            if read != wanted:
-                first = next(i for i in range(len(wanted)) if wanted[i] != read[i])
-                return VerifyError(
-                    f"Verifying the flash at 0x{address + offset + first:08X}",
-                    f"it holds 0x{read[first]:02X} where 0x{wanted[first]:02X} was programmed",
-                    "Load again; if it happens again at the same place, the flash is worn out.",
-                    address=address + offset + first,
-                    expected=wanted[first : first + 1],
-                    read=read[first : first + 1],
-                )
-        return VerifyError(
-            f"Verifying {len(area.data)} bytes of flash at 0x{address:08X}",
-            f"the CRC computed on the target is 0x{crc:08X}, not 0x{raw_crc(area.data):08X}, "
-            "though every byte reads back right",
-            "The supply may be unstable: load again.",
-            address=address,
-            expected=b"",
-            read=b"",
-        )
+        return todo

@@ -23,6 +23,7 @@ class LoaderCode:
     done: int
     trap: int
     mailbox: int
+    nmi: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ class Family:
     ``verify_per_byte`` is the loader's CRC at the clock that ``preparations`` set, in seconds.
 
     ``watchdog_key`` is where the loader keeps the independent watchdog quiet, ``window_watchdog`` the same for
-    the window watchdog's control register where its clock cannot be switched off (0: it can).
+    the window watchdog's control register where its clock cannot be switched off (0: it can). ``ecc`` is the register
+    whose upper bits (ECCD, ECCD2) say that an NMI is about a damaged word, and are cleared by writing 1 (0: none).
 
     Where programming depends on the supply, the family is described for ``volts`` and more, and
     ``below`` is the same flash with less.
@@ -138,6 +140,7 @@ class Family:
     erase_word: Callable[[Sector], int] = no_word
     program_word: int = 0
     window_watchdog: int = 0
+    ecc: int = 0
     patience: float = 0.2
     unfinished: int = 0
     empty: EmptyFlag | None = None

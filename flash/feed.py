@@ -15,6 +15,7 @@ import trio
 from ..arm.memory import Memory
 from ..probes.access import Batch
 from .layout import Layout
+from .progress import Progress, Watcher
 from .stream import Outcome, Piece
 
 __all__ = ["Feeder", "Pace"]
@@ -80,7 +81,11 @@ class Pace:
 
 
 class Feeder:
-    """Sends ``pieces`` from the ``sent``-th on; ``check`` is called when the loader is late, raises if it stopped."""
+    """Sends ``pieces`` from the ``sent``-th on; ``check`` is called when the loader is late, raises if it stopped.
+
+    ``earlier``: how many slots the loader has used up before, now waiting for the next one; 0: it has only been
+    started. ``watcher`` is told how far it is.
+    """
 
     def __init__(
         self,
@@ -89,27 +94,42 @@ class Feeder:
         pieces: Sequence[Piece],
         sent: int,
         check: Callable[[float], Awaitable[None]],
+        *,
+        earlier: int = 0,
+        watcher: Watcher | None = None,
     ) -> None:
         self._memory = memory
         self._layout = layout
         self._pieces = pieces
         self._sent = sent
         self._check = check
-        self._begun = 0
-        self._moved = trio.current_time()
+        self._earlier = earlier
+        self._begun = 1 if earlier else 0
+        self._moved = self._started = trio.current_time()
         self._pace = Pace(pieces, self._moved)
+        self._watcher = watcher
+        self._done = [(0, 0), *accumulate(((p.sectors, p.content) for p in pieces), _both)]
 
     async def run(self) -> Outcome | None:
         """Feed until the loader tells an outcome; None for a progress word that no loader of ours writes."""
-        await trio.sleep(FIRST_LOOK)
+        if not self._earlier:
+            await trio.sleep(FIRST_LOOK)
         while True:
-            outcome = await self._look()
+            outcome = await self._look() if self._sent or not self._earlier else Outcome.RUNNING
+            self._tell()
             if outcome is not Outcome.RUNNING:
                 return outcome
             await self._fill()
             goal = self._goal()
             look_at = self._pace.due(goal) + self._pace.margin(goal - 1)
             await trio.sleep(max(SHORTEST_NAP, look_at - trio.current_time()))
+
+    def _tell(self) -> None:
+        if self._watcher is None:
+            return
+        now, (sectors, content) = trio.current_time(), self._done[max(0, self._begun - 1)]
+        remaining = max(0.0, self._pace.due(len(self._pieces) + 1) - now)
+        self._watcher(Progress(sectors, self._done[-1][0], content, self._done[-1][1], now - self._started, remaining))
 
     def _worthwhile(self) -> int:
         """Slots to be free before they are filled: half the ring, or all that is left to send."""
@@ -134,7 +154,7 @@ class Feeder:
             return
         batch = Batch()
         for index in range(self._sent, last):
-            self._layout.fill(batch, index, self._pieces[index].data)
+            self._layout.fill(batch, self._earlier + index, self._pieces[index].data)
         before = trio.current_time()
         await self._memory.run(batch)
         there = before + (trio.current_time() - before) / (last - self._sent)
@@ -146,7 +166,7 @@ class Feeder:
     async def _look(self) -> Outcome | None:
         """Read the progress; None if no loader of ours wrote that word."""
         word = await self._memory.read32(self._layout.progress)
-        begun, now = word & COUNT_MASK, trio.current_time()
+        begun, now = (word & COUNT_MASK) - self._earlier, trio.current_time()
         if not self._begun <= begun <= self._sent + 1 or word >> OUTCOME_SHIFT > max(Outcome):
             return None
         if word >> OUTCOME_SHIFT == Outcome.RUNNING:
@@ -168,3 +188,7 @@ class Feeder:
         if 0 < self._begun <= len(self._pieces):
             limit += PATIENCE_FACTOR * self._pieces[self._begun - 1].maximum
         await self._check(now - self._moved if now - self._moved > limit else 0.0)
+
+
+def _both(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] + other[0], one[1] + other[1]

@@ -32,6 +32,7 @@ class Mailbox:
     PROGRESS = 0x00
     ADDRESS = 0x04
     DETAIL = 0x08
+    RESCUE = 0x48
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,11 @@ class Layout:
     def image(self, family: Family, filled: int) -> bytes:
         """The loader as it is uploaded when the first ``filled`` slots are filled before it starts."""
         trap = self.code + self.loader.trap | 1
-        vectors = struct.pack(f"<{VECTORS}I", self.stack_top, *[trap] * (VECTORS - 1))
+        nmi = self.code + self.loader.nmi | 1
+        vectors = struct.pack(f"<{VECTORS}I", self.stack_top, trap, nmi, *[trap] * (VECTORS - 3))
         last_word = self.end - WORD
         mailbox = struct.pack(
-            "<16I",
+            "<18I",
             0,
             0,
             0,
@@ -109,6 +111,8 @@ class Layout:
             family.window_watchdog,
             family.busy,
             family.error_mask,
+            int.from_bytes(bytes([family.erased]) * WORD, "little"),
+            family.ecc,
         )
         image = vectors + self.loader.code[len(vectors) : self.loader.mailbox] + mailbox
         return image.ljust(len(self.loader.code), b"\0")

@@ -11,16 +11,23 @@ KIB = 1024
 
 @dataclass(frozen=True, slots=True)
 class FlashReport:
-    """``bytes_written`` counts what was asked for, not padding; ``seconds`` all that ``finish`` took."""
+    """``changed`` of ``sectors`` that the edits touch had to be changed; ``seconds`` are all that ``finish`` took.
 
-    sectors_erased: int
-    bytes_written: int
+    ``bytes_programmed`` are the bytes of those sectors that are not blank now, in whole units of programming.
+    """
+
+    changed: int
+    sectors: int
+    bytes_programmed: int
     seconds: float
 
     def __str__(self) -> str:
-        sectors = f"{self.sectors_erased} sector{'' if self.sectors_erased == 1 else 's'} erased"
-        if not self.bytes_written:
-            return f"Flash: {sectors} in {self.seconds:.2f} s"
-        rate = self.bytes_written / KIB / self.seconds if self.seconds else 0.0
-        amount = f"{self.bytes_written / KIB:.1f} KiB" if self.bytes_written >= KIB else f"{self.bytes_written} bytes"
-        return f"Flash: {sectors}, {amount} written and verified in {self.seconds:.2f} s ({rate:.1f} KiB/s)"
+        sectors = f"{self.sectors} sector{'' if self.sectors == 1 else 's'}"
+        if not self.changed:
+            return f"Flash: nothing changed, {sectors} compared in {self.seconds:.2f} s"
+        if not self.bytes_programmed:
+            return f"Flash: {self.changed} of {sectors} erased in {self.seconds:.2f} s"
+        amount = f"{self.bytes_programmed} bytes"
+        if self.bytes_programmed >= KIB:
+            amount = f"{self.bytes_programmed / KIB:.1f}".removesuffix(".0") + " KiB"
+        return f"Flash: {self.changed} of {sectors} changed, {amount} in {self.seconds:.2f} s"

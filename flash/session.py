@@ -2,34 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import trio
 
 from ..arm.core import CortexM
 from ..probes.access import Batch
 from .chips import Chip
-from .controller import check_protection
 from .engine import LoaderEngine
+from .memory_map import Mapped, Sector
+from .old import OldContent
 from .plan import Draft, Plan, check_range
+from .progress import Watcher
 from .report import FlashReport
 
 __all__ = ["FlashSession"]
 
 
+class Engine(Protocol):
+    """What programs a plan; ``engine.LoaderEngine`` says what is meant.
+
+    Flash is programmed in units of ``unit`` bytes, to ``erased`` before.
+    """
+
+    erased: int
+    unit: int
+
+    @property
+    def layout(self) -> Area:
+        """The RAM it overwrites."""
+
+    async def check(self, sectors: Sequence[Sector]) -> None:
+        """Raise ProtectedError if it is known beforehand that one of them cannot be changed."""
+
+    async def program(
+        self, plan: Plan, old: OldContent, watcher: Watcher | None = None, *, trusting: bool = True
+    ) -> Plan:
+        """Make the flash hold what ``plan`` says; returns what had to be done."""
+
+
+class Area(Protocol):
+    """From ``code`` up to ``end``."""
+
+    @property
+    def code(self) -> int:
+        """The first address."""
+
+    @property
+    def end(self) -> int:
+        """The address behind the last one."""
+
+
 class FlashSession:
     """Collects edits; ``finish`` carries them out. May be used again afterwards.
 
-    Sectors that edits name in part keep the rest of their content, also where a client forgot to ask for their erase.
+    Bytes that are not written keep their content, also in sectors that a client has asked to erase because it writes
+    to them; with ``erase_gaps`` they become blank. ``watcher`` is told how far a load is.
     """
 
-    def __init__(self, core: CortexM, chip: Chip, engine: LoaderEngine | None = None) -> None:
+    def __init__(self, core: CortexM, chip: Mapped, engine: Engine | None = None, *, erase_gaps: bool = False) -> None:
         self._core = core
         self._chip = chip
-        self._engine = engine or LoaderEngine(core, chip)
+        self._engine = engine or _own_engine(core, chip)
         self._kept: list[tuple[int, int]] = []
+        self._old = OldContent(self._engine.erased, self._engine.unit)
+        self._interrupted = False
+        self.erase_gaps = erase_gaps
+        self.watcher: Watcher | None = None
         self._draft = self._new_draft()
 
     def _new_draft(self) -> Draft:
-        return Draft(self._chip.flash, self._chip.family.erased)
+        return Draft(self._chip.flash, *self._unit, erase_gaps=self.erase_gaps)
 
     @property
     def pending(self) -> bool:
@@ -77,28 +121,44 @@ class FlashSession:
         started = trio.current_time()
         draft, self._draft = self._draft, self._new_draft()
         kept, self._kept = self._kept, []
-        plan = Plan((), 0)
+        plan = done = Plan((), 0)
         if not draft.empty:
             if self._core.stop is None:
                 await self._core.halt()
             async with self._core.memory.exclusive():
-                plan = await self._carry_out(draft, kept)
-        return FlashReport(len(plan.sectors), plan.bytes_written, trio.current_time() - started)
+                plan, done = await self._carry_out(draft, kept)
+        programmed = sum(len(run.data) for sector in done.sectors for run in sector.runs(*self._unit))
+        return FlashReport(len(done.sectors), len(plan.sectors), programmed, trio.current_time() - started)
 
-    async def _carry_out(self, draft: Draft, kept: list[tuple[int, int]]) -> Plan:
+    @property
+    def _unit(self) -> tuple[int, int]:
+        return self._engine.erased, self._engine.unit
+
+    async def _carry_out(self, draft: Draft, kept: list[tuple[int, int]]) -> tuple[Plan, Plan]:
+        """The plan, and what of it had to be done."""
         memory = self._core.memory
-        await check_protection(memory, self._chip.family, [self._chip.sector(start) for start in draft.sectors])
-        batch = Batch()
-        old = {start: batch.read_block(start, size) for start, size in draft.unknown()}
-        ram = {start: batch.read_block(start, end - start) for start, end in self._overwritten(kept)}
-        await memory.run(batch)
-        plan = draft.plan({start: slot.value for start, slot in old.items()})
+        for address, data in (await self._old.read_lost(memory)).items():
+            draft.keep(address, data)
+        await self._engine.check([self._chip.sector(start) for start in draft.sectors])
+        for address, data in (await self._old.read(memory, draft.edges())).items():
+            draft.keep(address, data)
+        ram = await self._read_ram(kept)
+        plan = draft.plan()
+        trusting, self._interrupted = not self._interrupted, True
         try:
-            await self._engine.program(plan)
+            done = await self._engine.program(plan, self._old, self.watcher, trusting=trusting)
         finally:
             with trio.CancelScope(shield=True):
-                await self._write_back({start: slot.value for start, slot in ram.items()})
-        return plan
+                await self._write_back(ram)
+        self._interrupted = False
+        self._old.forget()
+        return plan, done
+
+    async def _read_ram(self, kept: list[tuple[int, int]]) -> dict[int, bytes]:
+        batch = Batch()
+        slots = {start: batch.read_block(start, end - start) for start, end in self._overwritten(kept)}
+        await self._core.memory.run(batch)
+        return {start: slot.value for start, slot in slots.items()}
 
     def _overwritten(self, kept: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """The parts of ``kept`` (start, end) that the loader will use."""
@@ -111,3 +171,8 @@ class FlashSession:
         for start, data in ram.items():
             batch.write_block(start, data)
         await self._core.memory.run(batch)
+
+
+def _own_engine(core: CortexM, chip: Mapped) -> Engine:
+    assert isinstance(chip, Chip), "a chip without a loader of ours needs an engine"
+    return LoaderEngine(core, chip)

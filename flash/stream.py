@@ -9,7 +9,7 @@ import struct
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from .family import Family, Timing
@@ -29,6 +29,7 @@ class Operation(IntEnum):
     PROGRAM = 2
     VERIFY = 3
     SKIP = 4
+    SURVEY = 5
 
 
 class Outcome(IntEnum):
@@ -43,11 +44,16 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A slot's worth of the stream, and how long it keeps the loader busy: typically, and at most, in seconds."""
+    """A slot's worth of the stream, and how long it keeps the loader busy: typically, and at most, in seconds.
+
+    ``sectors`` are finished in it, ``content`` bytes of flash programmed.
+    """
 
     data: bytes
     typical: float
     maximum: float
+    sectors: int = 0
+    content: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +61,14 @@ class Fragment:
     """Bytes of the stream with the time they cost. A command costs it where its last word is read.
 
     Flash content costs it for each of its units that is not blank, where the unit's last word is read:
-    ``ends`` are the offsets behind those. After a ``skip`` the rest of the slot is left out.
+    ``ends`` are the offsets behind those. After a ``skip`` the rest of the slot is left out. ``last``: a sector ends.
     """
 
     data: bytes
     time: Timing = NO_TIME
     ends: tuple[int, ...] | None = None
     skip: bool = False
+    last: bool = False
 
     def count(self, first: int, last: int) -> int:
         """How often ``time`` is spent for data[first:last]."""
@@ -77,37 +84,64 @@ def raw_crc(data: bytes) -> int:
 def cut(plan: Plan, family: Family, payload: int) -> list[Piece]:
     """The whole stream of a plan in pieces of ``payload`` bytes; the first and the last may be shorter.
 
-    The first holds the first erase alone: the loader can begin as soon as that is there.
+    Where the first sector is erased, the first piece holds that alone: the loader can begin as soon as it is there.
     """
-    pieces = []
-    data, typical, maximum = bytearray(), 0.0, 0.0
+    cutter = Cutter(payload)
     for fragment in _fragments(plan, family):
+        cutter.add(fragment)
+    return cutter.end()
+
+
+class Cutter:
+    """Puts fragments into pieces of ``payload`` bytes."""
+
+    def __init__(self, payload: int) -> None:
+        self._payload = payload
+        self._pieces: list[Piece] = []
+        self._start()
+
+    def _start(self) -> None:
+        self._data, self._typical, self._maximum, self._sectors, self._content = bytearray(), 0.0, 0.0, 0, 0
+
+    def add(self, fragment: Fragment) -> None:
+        """The next part of the stream."""
         done = 0
         while done < len(fragment.data):
-            part = fragment.data[done : done + payload - len(data)]
+            part = fragment.data[done : done + self._payload - len(self._data)]
             times = fragment.count(done, done + len(part))
-            typical += times * fragment.time.typical
-            maximum += times * fragment.time.maximum
-            data += part
+            self._typical += times * fragment.time.typical
+            self._maximum += times * fragment.time.maximum
+            self._content += len(part) if fragment.ends is not None else 0
+            self._data += part
             done += len(part)
-            if len(data) == payload or (fragment.skip and done == len(fragment.data)):
-                pieces.append(Piece(bytes(data), typical, maximum))
-                data, typical, maximum = bytearray(), 0.0, 0.0
-    if data:
-        pieces.append(Piece(bytes(data), typical, maximum))
-    return pieces
+            if done == len(fragment.data):
+                self._sectors += fragment.last
+            if len(self._data) == self._payload or (fragment.skip and done == len(fragment.data)):
+                self._finish()
+
+    def _finish(self) -> None:
+        self._pieces.append(Piece(bytes(self._data), self._typical, self._maximum, self._sectors, self._content))
+        self._start()
+
+    def end(self) -> list[Piece]:
+        """All pieces."""
+        if self._data:
+            self._finish()
+        return self._pieces
 
 
 def _fragments(plan: Plan, family: Family) -> Iterator[Fragment]:
     for sector in plan.sectors:
         offset = family.controller(sector.bank).offset
-        word, time = family.erase_word(sector.sector), family.erase(len(sector.content))
-        yield _command(Operation.ERASE, sector.start, word, offset, time)
-        if sector is plan.sectors[0]:
-            yield Fragment(struct.pack("<3I", 0, 0, Operation.SKIP), skip=True)
-        for run in sector.runs(family.erased, family.program_unit):
+        runs = list(sector.runs(family.erased, family.program_unit))
+        if sector.erase:
+            word, time = family.erase_word(sector.sector), family.erase(len(sector.content))
+            yield replace(_command(Operation.ERASE, sector.start, word, offset, time), last=not runs)
+            if sector is plan.sectors[0]:
+                yield Fragment(struct.pack("<3I", 0, 0, Operation.SKIP), skip=True)
+        for run in runs:
             yield _command(Operation.PROGRAM, run.address, len(run.data), offset)
-            yield Fragment(run.data, family.program, _ends_of_units(run.data, family))
+            yield Fragment(run.data, family.program, _ends_of_units(run.data, family), last=run is runs[-1])
     for area in plan.areas():
         seconds = len(area.data) * family.verify_per_byte
         yield _command(Operation.VERIFY, area.address, len(area.data), time=Timing(seconds, 2 * seconds))

@@ -22,7 +22,7 @@ import trio
 
 from ..arm.core import CortexM
 from ..arm.registers_core import SNAPSHOT, XPSR, Regsel
-from ..arm.registers_debug import DBGKEY, DHCSR
+from ..arm.registers_debug import DBGKEY, DFSR, DHCSR
 from ..arm.registers_system import CCR
 from ..probes.access import Batch
 from ..probes.errors import HaltpointError, ProbeError
@@ -98,12 +98,22 @@ class Visit:
     async def start(self, registers: Mapping[int, int]) -> None:
         """Set these core registers, by REGSEL, and run, interrupts masked as the steps say.
 
-        Whole xPSR: Thumb state, Thread mode, no IT block. C_MASKINTS stays as it is (DDI0403E C1.6.2).
+        Whole xPSR: Thumb state, no IT block, and the exception the core stands in: writing its number does not end it,
+        and in another mode the return from an NMI or a fault of ours would be refused (DDI0403E B1.5.8). A handler is
+        privileged and on the main stack, too. C_MASKINTS stays as it is (C1.6.2).
         """
         batch = Batch()
-        batch.write_core(Regsel.XPSR, XPSR.make(T=1))
+        here = XPSR(self._registers.get(Regsel.XPSR, 0)).IPSR
+        batch.write_core(Regsel.XPSR, XPSR.make(T=1, IPSR=here))
         for regsel, value in registers.items():
             batch.write_core(regsel, value)
+        batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_MASKINTS=self._sanitizer.masked))
+        await self._memory.run(batch)
+
+    async def resume(self) -> None:
+        """Run on from where the core stands, as it stands; why it had stopped is forgotten."""
+        batch = Batch()
+        batch.write(DFSR.address, DFSR.make(HALTED=1, BKPT=1, DWTTRAP=1, VCATCH=1, EXTERNAL=1))
         batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_MASKINTS=self._sanitizer.masked))
         await self._memory.run(batch)
 

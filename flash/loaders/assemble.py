@@ -26,7 +26,7 @@ FAMILIES = (
     "stm32l5",
     "stm32u5",
 )
-SYMBOLS = ("entry", "done", "trap", "mailbox")
+SYMBOLS = ("entry", "done", "trap", "mailbox", "nmi")
 BYTES_PER_LINE = 32
 
 
@@ -42,7 +42,7 @@ def assemble(family: str) -> str:
         code = binary.read_bytes()
     lines = [code[i : i + BYTES_PER_LINE].hex() for i in range(0, len(code), BYTES_PER_LINE)]
     text = "\n".join(f'        "{line}"' for line in lines)
-    symbols = "\n".join(f"    {name}=0x{offsets[name]:03X}," for name in SYMBOLS)
+    symbols = "\n".join(f"    {name}=0x{offsets[name]:03X}," for name in SYMBOLS if name in offsets)
     return (
         f'"""{family}.S, assembled: written by assemble.py, not by hand."""\n\n'
         "from __future__ import annotations\n\n"

@@ -1,7 +1,7 @@
 """Flash. GDB sends vFlashErase for runs of sectors, vFlashWrite in ascending order, vFlashDone.
 
 Nothing may be written to the console in between: GDB would take it for the answer. It also drops the text
-of an error, so the sentence waits for the next resume or monitor command.
+of an error, so sentences, the closing line of a load too, wait for the next resume or monitor command.
 """
 
 from __future__ import annotations
@@ -51,5 +51,7 @@ async def write(client: Client, packet: packets.FlashWrite) -> Reply:
 async def done(client: Client, _packet: packets.FlashDone) -> Reply:
     """Erase, program, verify."""
     await client.target.halt()
-    log.info("%s", await client.target.finish_flash())
+    report = await client.target.finish_flash()
+    log.info("%s", report)
+    client.say_later(report)
     return OK

@@ -113,7 +113,7 @@ def test_a_command_line_that_cannot_be(arguments: tuple[str, ...]) -> None:
 def test_load_programs_verifies_and_resets() -> None:
     run = run_haltpoint("load", *BOARD, str(BLINK))
     assert run.returncode == 0, run.stderr
-    assert "1 sector erased, 348 bytes written and verified" in run.stdout
+    assert "Flash: 1 of 1 sector changed, 348 bytes in" in run.stdout
 
 
 def test_the_command_line_loads_only_what_it_needs() -> None:

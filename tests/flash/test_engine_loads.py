@@ -7,6 +7,7 @@ import random
 import pytest
 from support.flash_bench import FLASH, Bench, on_board
 
+from haltpoint.flash.old import OldContent
 from haltpoint.flash.plan import Draft, Plan
 from haltpoint.probes.errors import ImageError
 
@@ -34,9 +35,8 @@ def test_first_load_of_64_kib_keeps_the_budgets() -> None:
         assert bench.board.read_flash(FLASH, len(data)) == data
         assert bench.board.stats.bulk <= 200
         assert seconds <= 1.25 * own
-        assert report.sectors_erased == 64
-        assert report.bytes_written == 65536
-        assert str(report).startswith("Flash: 64 sectors erased, 64.0 KiB written and verified in 3.")
+        assert (report.changed, report.sectors, report.bytes_programmed) == (64, 64, 65536)
+        assert str(report).startswith("Flash: 64 of 64 sectors changed, 64 KiB in 1.")
 
     on_board("sim:stm32f103c8,level=J37", body)
 
@@ -129,7 +129,7 @@ def test_an_erase_alone() -> None:
         session = bench.session()
         session.erase(FLASH + 2048, 3072)
         report = await session.finish()
-        assert str(report).startswith("Flash: 3 sectors erased in 0.")
+        assert str(report).startswith("Flash: 3 of 3 sectors erased in 0.")
         assert bench.board.read_flash(FLASH, 65536) == before[:2048] + b"\xff" * 3072 + before[5120:]
 
     on_board("sim:stm32f103c8", body)
@@ -154,7 +154,7 @@ def test_a_session_can_be_used_again_and_discarded() -> None:
         session.write(FLASH, b"first")
         session.discard()
         assert not session.pending
-        assert (await session.finish()).sectors_erased == 0
+        assert (await session.finish()).sectors == 0
         session.write(FLASH, b"second")
         assert session.pending
         await session.finish()
@@ -198,8 +198,9 @@ def test_ram_that_a_client_has_written_survives_when_the_session_is_told() -> No
 def test_an_empty_plan_touches_nothing() -> None:
     async def body(bench: Bench) -> None:
         bench.board.stats.reset()
-        await bench.session()._engine.program(Plan((), 0))
-        assert Draft(bench.chip.flash, 0xFF).plan({}) == Plan((), 0)
+        family = bench.chip.family
+        await bench.session()._engine.program(Plan((), 0), OldContent(family.erased, family.program_unit))
+        assert Draft(bench.chip.flash, 0xFF).plan() == Plan((), 0)
         assert bench.board.stats.bulk == 0
 
     on_board("sim:stm32f103c8", body)

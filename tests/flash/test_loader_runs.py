@@ -11,8 +11,9 @@ from support.flash_load import noise
 from haltpoint.flash.chips import Chip, chip_named
 from haltpoint.flash.layout import Layout, lay_out
 from haltpoint.flash.memory_map import Region
-from haltpoint.flash.plan import Draft
+from haltpoint.flash.plan import Draft, Plan
 from haltpoint.flash.stream import Outcome, cut
+from haltpoint.flash.survey import everything
 from haltpoint.probes.access import Batch, Write, WriteBlock
 from haltpoint.sim.bus import Peripheral
 from haltpoint.sim.clock import VirtualClock
@@ -150,14 +151,17 @@ def test_the_loader_does_what_the_stream_says(name: str) -> None:
     for region in chip.flash:
         machine.bus.patch(region.start, bytes([family.erased]) * region.size)
     machine.bus.patch(first.start, old)
-    draft = Draft(chip.flash, family.erased)
+    draft = Draft(chip.flash, family.erased, family.program_unit)
     gaps = noise(1001) + b"\xff" * 640 + bytes(640) + noise(333, seed=2)
     edits = [(first.start + 77, gaps), (last.end - 2001, noise(2001, seed=3))]
     for address, data in edits:
         draft.write(address, data)
-    partly = {start: machine.bus.peek(start, size) for start, size in draft.unknown()}
+    for address, length in draft.edges():
+        draft.keep(address, machine.bus.peek(address, length))
+    found = everything(draft.plan())
+    filled = found.filled({address: machine.bus.peek(address, length) for address, length in found.unread})
     layout = lay_out(Region("ram", "RAM", 0x2000_0000, RAM_SIZE), family.loader)
-    plan = draft.plan(partly)
+    plan = Plan(filled, draft.bytes_written)
     pieces = cut(plan, family, layout.payload)
     assert len(pieces) <= layout.slots, "all of it fits the ring: nobody feeds the loader here"
     machine.power_on()

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from haltpoint.flash.memory_map import Region
 from haltpoint.flash.plan import WORTHWHILE_GAP, Draft, Plan, SectorContent, check_range
+from haltpoint.flash.survey import everything
 from haltpoint.probes.errors import ImageError
 
-START, PAGE, PAGES = 0x0800_0000, 256, 8
+START, PAGE, PAGES = 0x0800_0000, 512, 8
 SIZE = PAGE * PAGES
 FLASH = (Region("flash", "flash", START, SIZE, PAGE),)
 ERASED = 0xFF
@@ -24,8 +25,11 @@ edits = st.lists(
 )
 
 
-def draft(operations: list[tuple[int, int | bytes]]) -> Draft:
-    made = Draft(FLASH, ERASED)
+units = st.sampled_from([2, 4, 8, 16, 64])
+
+
+def draft(operations: list[tuple[int, int | bytes]], unit: int = 4, *, erase_gaps: bool = False) -> Draft:
+    made = Draft(FLASH, ERASED, unit, erase_gaps=erase_gaps)
     for offset, what in operations:
         if isinstance(what, int):
             made.erase(START + offset, min(what, SIZE - offset))
@@ -48,47 +52,105 @@ def execute(plan: Plan, flash: bytearray) -> None:
             flash[at : at + len(run.data)] = run.data
 
 
-@given(edits, st.integers(0, 2**32).map(lambda seed: random.Random(seed).randbytes(SIZE)))
-def test_the_result_is_what_the_edits_say_and_nothing_else_changes(
-    operations: list[tuple[int, int | bytes]], before: bytes
-) -> None:
-    model = bytearray(before)
+def old_of(made: Draft, before: bytes) -> None:
+    """Tell the draft what it asks for."""
+    for address, length in made.edges():
+        made.keep(address, before[address - START : address - START + length])
+
+
+def filled(made: Draft, before: bytes) -> Plan:
+    """The plan of an engine that reads all gaps."""
+    old_of(made, before)
+    found = everything(made.plan())
+    return Plan(found.filled({at: before[at - START : at - START + length] for at, length in found.unread}), 0)
+
+
+def expected(operations: list[tuple[int, int | bytes]], before: bytes, *, erase_gaps: bool) -> bytes:
+    """The same in bytes: what is written, what is erased in sectors without a write, all else as before."""
+    content: list[int | None] = [None] * SIZE
+    erased = [False] * SIZE
     for offset, what in operations:
-        data = b"\xff" * what if isinstance(what, int) else what
-        data = data[: SIZE - offset]
-        model[offset : offset + len(data)] = data
-    made = draft(operations)
-    old = {start: before[start - START : start - START + size] for start, size in made.unknown()}
+        end = min(offset + (what if isinstance(what, int) else len(what)), SIZE)
+        for at in range(offset, end):
+            if isinstance(what, bytes):
+                content[at] = what[at - offset]
+            elif content[at] is not None:
+                content[at] = ERASED
+            else:
+                erased[at] = True
+    result = bytearray(before)
+    for page in range(0, SIZE, PAGE):
+        everywhere = range(page, page + PAGE)
+        written = any(content[at] is not None for at in everywhere)
+        touched = written or any(erased[at] for at in everywhere)
+        for at in everywhere:
+            new = content[at]
+            if new is not None:
+                result[at] = new
+            elif (touched and erase_gaps) or (erased[at] and not written):
+                result[at] = ERASED
+    return bytes(result)
+
+
+@given(edits, st.integers(0, 2**32).map(lambda s: random.Random(s).randbytes(SIZE)), st.booleans(), units)
+def test_the_result_is_what_the_edits_say_and_nothing_else_changes(
+    operations: list[tuple[int, int | bytes]], before: bytes, erase_gaps: bool, unit: int
+) -> None:
+    made = draft(operations, unit, erase_gaps=erase_gaps)
     flash = bytearray(before)
-    execute(made.plan(old), flash)
-    assert flash == model
+    execute(filled(made, before), flash)
+    assert flash == expected(operations, before, erase_gaps=erase_gaps)
 
 
-@given(edits)
-def test_only_touched_sectors_are_in_the_plan_in_order(operations: list[tuple[int, int | bytes]]) -> None:
-    made = draft(operations)
+@given(edits, units)
+def test_only_touched_sectors_are_in_the_plan_in_order(operations: list[tuple[int, int | bytes]], unit: int) -> None:
+    made = draft(operations, unit)
     touched: set[int] = set()
     for offset, what in operations:
         length = min(what if isinstance(what, int) else len(what), SIZE - offset)
         touched |= {START + page * PAGE for page in range(offset // PAGE, (offset + length - 1) // PAGE + 1)}
     assert made.sectors == sorted(touched)
-    plan = made.plan({start: bytes(size) for start, size in made.unknown()})
+    plan = filled(made, bytes(SIZE))
     assert [sector.start for sector in plan.sectors] == sorted(touched)
     assert b"".join(area.data for area in plan.areas()) == b"".join(sector.content for sector in plan.sectors)
 
 
-def test_whole_erased_sectors_need_no_reading() -> None:
-    made = draft([(0, 2 * PAGE), (10, b"abc")])
-    assert made.unknown() == []
+def test_gdb_erases_what_it_writes_to_and_the_rest_of_the_sector_is_kept() -> None:
+    made = draft([(0, 2 * PAGE), (3, b"abc")])
     assert made.bytes_written == 3
+    assert made.edges() == [(START, 8)]
+    made.keep(START, b"wxyz1234")
+    first, second = made.plan().sectors
+    assert first.content[:8] == b"wxyabc34"
+    assert first.kept == ((8, PAGE - 8),)
+    assert second.content == b"\xff" * PAGE
+    assert second.kept == ()
+
+
+def test_whole_sectors_need_no_reading() -> None:
+    made = draft([(0, 2 * PAGE), (0, b"x" * PAGE)])
+    assert made.edges() == []
+    assert [sector.kept for sector in made.plan().sectors] == [(), ()]
 
 
 def test_the_byte_gdb_forgets_to_erase_keeps_its_neighbours() -> None:
     """GDB erases one sector for an image of one sector and one byte."""
     made = draft([(0, PAGE), (0, b"x" * (PAGE + 1))])
-    assert made.unknown() == [(START + PAGE, PAGE)]
-    plan = made.plan({START + PAGE: b"o" * PAGE})
+    assert made.edges() == [(START + PAGE, 4)]
+    plan = filled(made, b"o" * SIZE)
     assert plan.sectors[1].content == b"x" + b"o" * (PAGE - 1)
+
+
+def test_short_gaps_are_read_at_once_long_ones_stay_unknown_in_whole_units() -> None:
+    made = draft([(0, b"a" * 10), (202, b"b" * 20), (PAGE * 5 - 3, b"c" * 9)], unit=16)
+    assert made.edges() == [(START, 224), (START + 5 * PAGE - 16, 32)]
+    for address, length in made.edges():
+        made.keep(address, b"o" * length)
+    page, before, behind = made.plan().sectors
+    assert page.content[:224] == b"a" * 10 + b"o" * 192 + b"b" * 20 + b"oo"
+    assert page.kept == ((224, PAGE - 224),)
+    assert before.kept == ((0, PAGE - 16),)
+    assert behind.kept == ((16, PAGE - 16),)
 
 
 def test_short_gaps_are_sent_long_ones_are_not() -> None:
@@ -102,9 +164,12 @@ def test_short_gaps_are_sent_long_ones_are_not() -> None:
     assert list(SectorContent(0, gap * 4).runs(ERASED)) == []
 
 
-def test_areas_join_sectors_that_follow_each_other() -> None:
-    plan = draft([(0, 2 * PAGE), (4 * PAGE, PAGE)]).plan({})
+def test_areas_join_sectors_that_follow_each_other_and_leave_out_what_is_kept() -> None:
+    plan = draft([(0, 2 * PAGE), (4 * PAGE, PAGE)]).plan()
     assert [(area.address, len(area.data)) for area in plan.areas()] == [(START, 2 * PAGE), (START + 4 * PAGE, PAGE)]
+    parts = Plan((SectorContent(0, b"x" * 256, kept=((64, 64),)), SectorContent(256, b"y" * 256, kept=((0, 128),))), 0)
+    assert [(area.address, len(area.data)) for area in parts.areas()] == [(0, 64), (128, 128), (384, 128)]
+    assert [run.address for sector in parts.sectors for run in sector.runs(ERASED)] == [0, 128, 384]
 
 
 @pytest.mark.parametrize(
@@ -122,4 +187,4 @@ def test_ranges_may_cross_from_bank_to_bank() -> None:
     made = Draft(banks, ERASED)
     made.write(500, b"z" * 100)
     assert made.sectors == [256, 512]
-    assert made.unknown() == [(256, 256), (512, 128)]
+    assert [(sector.start, sector.kept) for sector in made.plan().sectors] == [(256, ((0, 244),)), (512, ((88, 40),))]

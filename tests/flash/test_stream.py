@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from haltpoint.flash.families.stm32f1 import BANK_2, STM32F1
 from haltpoint.flash.memory_map import Region
-from haltpoint.flash.plan import Draft
+from haltpoint.flash.plan import Draft, Plan, SectorContent
 from haltpoint.flash.stream import Outcome, Piece, cut, raw_crc
+from haltpoint.flash.survey import everything
 
 START, PAGE, PAGES = 0x0800_0000, 1024, 6
 END, ERASE, PROGRAM, VERIFY, SKIP = range(5)
@@ -50,8 +51,14 @@ class Model:
 
 
 def pieces_of(draft: Draft, old: bytes, payload: int) -> list[Piece]:
-    content = {start: old[start - START : start - START + size] for start, size in draft.unknown()}
-    return cut(draft.plan(content), STM32F1, payload)
+    def read(address: int, length: int) -> bytes:
+        return old[address - START : address - START + length]
+
+    for address, length in draft.edges():
+        draft.keep(address, read(address, length))
+    found = everything(draft.plan())
+    filled = found.filled({address: read(address, length) for address, length in found.unread})
+    return cut(Plan(filled, draft.bytes_written), STM32F1, payload)
 
 
 @given(
@@ -75,7 +82,7 @@ def test_the_stream_does_what_the_plan_says(writes: list[tuple[int, bytes]], old
 
 
 def test_times_add_up_however_the_stream_is_cut() -> None:
-    draft = Draft((Region("flash", "flash", START, PAGE * PAGES, PAGE),), 0xFF)
+    draft = Draft((Region("flash", "flash", START, PAGE * PAGES, PAGE),), 0xFF, erase_gaps=True)
     draft.erase(START, 3 * PAGE)
     draft.write(START, b"\1\2" * 700 + b"\xff\xff" * 10 + b"\3\4" * 100)
     own = 3 * 20e-3 + 800 * 52.5e-6 + 3 * PAGE * STM32F1.verify_per_byte
@@ -97,7 +104,7 @@ def test_the_second_bank_has_its_own_registers() -> None:
     draft = Draft((Region("flash", "1", BANK_2 - PAGE, PAGE, PAGE), Region("flash", "2", BANK_2, PAGE, PAGE, 2)), 0xFF)
     draft.write(BANK_2 - PAGE, b"y" * 2 * PAGE)
     model = Model(bytearray(2 * PAGE), BANK_2 - PAGE)
-    model.execute(b"".join(piece.data for piece in cut(draft.plan({}), STM32F1, 4092)))
+    model.execute(b"".join(piece.data for piece in cut(draft.plan(), STM32F1, 4092)))
     assert model.commands == [
         (ERASE, BANK_2 - PAGE, 0),
         (SKIP, 0, 0),
@@ -107,3 +114,34 @@ def test_the_second_bank_has_its_own_registers() -> None:
         (VERIFY, BANK_2 - PAGE, 0),
         (END, 0, 0),
     ]
+
+
+def test_a_sector_that_is_blank_is_not_erased_and_what_is_kept_is_not_touched() -> None:
+    spared = SectorContent(START, b"a" * 64 + b"\xff" * 64 + b"b" * (PAGE - 128), erase=False, kept=((64, 64),))
+    other = SectorContent(START + PAGE, b"c" * PAGE, erase=True)
+    model = Model(bytearray(b"\xff" * 2 * PAGE))
+    model.flash[64:128] = b"k" * 64
+    pieces = cut(Plan((spared, other), 0), STM32F1, 4092)
+    model.execute(b"".join(piece.data for piece in pieces))
+    assert model.commands == [
+        (PROGRAM, START, 0),
+        (PROGRAM, START + 128, 0),
+        (ERASE, START + PAGE, 0),
+        (PROGRAM, START + PAGE, 0),
+        (VERIFY, START, 0),
+        (VERIFY, START + 128, 0),
+        (END, 0, 0),
+    ]
+    assert model.flash == b"a" * 64 + b"k" * 64 + b"b" * (PAGE - 128) + b"c" * PAGE
+    assert [piece.sectors for piece in pieces] == [2]
+    assert sum(piece.content for piece in pieces) == 2 * PAGE - 64
+
+
+def test_progress_adds_up_however_the_stream_is_cut() -> None:
+    draft = Draft((Region("flash", "flash", START, PAGE * PAGES, PAGE),), 0xFF, 2)
+    draft.erase(START, 2 * PAGE)
+    draft.write(START + 2 * PAGE, b"x" * 3 * PAGE)
+    for payload in (16, 508, 4092):
+        pieces = pieces_of(draft, b"", payload)
+        assert sum(piece.sectors for piece in pieces) == 5
+        assert sum(piece.content for piece in pieces) == 3 * PAGE
