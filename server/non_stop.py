@@ -8,14 +8,17 @@ and no file requests here outside qRcmd; sentences wait for the next monitor com
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import ClassVar
 
+from ..arm.stop import Stop, StopReason
 from .answers import Answers
 from .client import Client
 from .line import Line
-from .packets import session_control
+from .packets import queries, session_control
 from .packets.base import Packet
-from .replies import OK, Data, ReportStop, Running
+from .protocol import Interrupt
+from .replies import OK, Data, Failure, ReportStop, Running
 from .run_control import Happening, RunControl, State
 from .stop_replies import SIGINT, SIGNAL_0, SIGTRAP, unreadable_stop_reply
 from .watch import Watch
@@ -52,6 +55,7 @@ class NonStop(RunControl):
 
     async def answer(self, packet: Packet) -> None:
         """Carry it out; a resume is answered before its stop, whenever that comes."""
+        before = self.client.target.stop
         reply = await self.answers.reply_to(packet)
         if isinstance(reply, Running):
             await self._begin(packet)
@@ -63,6 +67,17 @@ class NonStop(RunControl):
             await self.stopped(reply.stop, signal=SIGTRAP)
         elif reply is not None:
             await self.answers.write(reply, packet)
+            if isinstance(packet, queries.MonitorCommand):
+                await self._tell_of_a_move(before)
+
+    async def _tell_of_a_move(self, before: Stop | None) -> None:
+        """A monitor command has stopped the core elsewhere: here, unlike in all-stop mode, GDB can be told.
+
+        It takes a stop of a thread that stood already as news, and shows where the core really is.
+        """
+        stop = self.client.target.stop
+        if self.state is State.STANDS and stop is not None and stop is not before:
+            await self.report(await self.describe(replace(stop, reason=StopReason.HALT_REQUEST), SIGNAL_0))
 
     async def _begin(self, packet: Packet) -> None:
         self.client.running = True
@@ -107,6 +122,17 @@ class NonStop(RunControl):
 
     # Stops
 
+    async def lost(self, sentence: str) -> None:
+        """Here no text can be sent; a stop makes the client ask for registers, and that has an error for an answer."""
+        await self.report(unreadable_stop_reply())
+        while True:
+            event = await self.line.next_event()
+            packet = None if isinstance(event, Interrupt) else await self.answers.read(event)
+            if isinstance(packet, session_control.NextStop):
+                await self.next_stop(packet)
+            elif packet is not None:
+                await self.answers.fail(Failure(sentence), packet)
+
     async def list_stops(self, _packet: Packet) -> None:
         """``?``: begin anew with telling who stands; OK when the core runs."""
         self._stops.clear()
@@ -121,11 +147,11 @@ class NonStop(RunControl):
         self._stops.append(payload)
         await self.line.send(payload)
 
-    async def next_stop(self, _packet: Packet) -> None:
+    async def next_stop(self, packet: Packet) -> None:
         """``vStopped``."""
         if self._stops:
             self._stops.popleft()
-        await self.answers.write(Data(self._stops[0]) if self._stops else OK, _packet)
+        await self.answers.write(Data(self._stops[0]) if self._stops else OK, packet)
 
     async def report(self, payload: bytes) -> None:
         """A notification, or a place behind the one that has not been taken yet."""

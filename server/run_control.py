@@ -118,7 +118,8 @@ class RunControl(ABC):
 
         ``signal`` is what a halt on request is reported with.
         """
-        outcome = await self._settle(stop)
+        # Nobody but the client is to make something of a virtual stop.
+        outcome = stop if stop is self.client.target.view else await self._settle(stop)
         if self.state is State.STANDS:
             return  # the client left the program while it was asked for a file
         if outcome is None and not asked:
@@ -187,6 +188,9 @@ class RunControl(ABC):
             # A stop reply is owed: when it cannot be complete, it comes without registers.
             client.say_later(str(error))
             return unreadable_stop_reply()
+
+    async def lost(self, sentence: str) -> None:  # noqa: B027 - in all-stop mode the console has it already
+        """The probe is gone while the target ran; the session ends after this."""
 
     @abstractmethod
     async def answer(self, packet: Packet) -> None:

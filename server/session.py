@@ -79,9 +79,16 @@ class Session:
             if event is not None:
                 await self._control.receive(event)
             if self._control.state is State.RUNS:
-                stop = await self._watch.look()
-                if stop is not None:
-                    await self._control.stopped(stop)
+                await self._look()
+
+    async def _look(self) -> None:
+        try:
+            stop = await self._watch.look()
+        except SessionOver as over:
+            await self._control.lost(str(over))
+            raise
+        if stop is not None:
+            await self._control.stopped(stop)
 
     async def _next_event(self) -> Event | None:
         """What the client said; None when the target is to be looked at first."""

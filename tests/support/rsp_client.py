@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,7 @@ class RspClient:
         self.buffer = b""
         self.acks = True
         self.console = ""
+        self.notifications: list[bytes] = []
 
     async def raw(self, data: bytes) -> None:
         await self.stream.send_all(data)
@@ -46,6 +48,7 @@ class RspClient:
         """The next packet, run lengths expanded; EOFError at the end of the stream."""
         with trio.fail_after(PATIENCE):
             while True:
+                self._take_notifications()
                 start = self.buffer.find(b"$")
                 end = self.buffer.find(b"#", start)
                 if start >= 0 and end >= 0 and len(self.buffer) >= end + 3:
@@ -59,6 +62,21 @@ class RspClient:
             with contextlib.suppress(trio.BrokenResourceError):
                 await self.raw(b"+")
         return expand(body)
+
+    def _take_notifications(self) -> None:
+        """They stand between packets; a ``%`` inside one is data."""
+        while found := re.match(rb"([^$%]*)%([^#]*)#..", self.buffer, re.DOTALL):
+            self.notifications.append(expand(found[2]))
+            self.buffer = found[1] + self.buffer[found.end() :]
+
+    async def notification(self) -> bytes:
+        """The next one, without its ``%``."""
+        with trio.fail_after(PATIENCE):
+            while True:
+                self._take_notifications()
+                if self.notifications:
+                    return self.notifications.pop(0)
+                await self._more()
 
     async def _more(self) -> None:
         data = await self.stream.receive_some()

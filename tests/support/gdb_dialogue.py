@@ -1,0 +1,75 @@
+"""A GDB that is spoken to line by line, so that what it says of its own accord can be waited for."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.real_gdb import BLINK, PATIENCE, gdb_path
+
+PROMPT = "(gdb) "
+
+
+class Dialogue:
+    """One GDB. ``say`` gives back what came before the next prompt; ``wait`` what came until a pattern matched."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._unread = ""
+        self.transcript = ""
+
+    def say(self, command: str) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write(command.encode() + b"\n")
+        self._process.stdin.flush()
+        return self.wait(re.escape(PROMPT))
+
+    def send(self, command: str) -> None:
+        """Without waiting for a prompt."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(command.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        os.kill(self._process.pid, 2)
+
+    def wait(self, pattern: str) -> str:
+        """Everything up to and with what matches ``pattern``."""
+        end = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, self._unread)):
+            piece = self._read(end - time.monotonic())
+            assert piece, f"GDB did not say {pattern!r}:\n{self.transcript}"
+            self._unread += piece
+            self.transcript += piece
+        text, self._unread = self._unread[: found.end()], self._unread[found.end() :]
+        return text
+
+    def _read(self, patience: float) -> str:
+        out = self._process.stdout
+        assert out is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(out, selectors.EVENT_READ)
+            return os.read(out.fileno(), 65536).decode(errors="replace") if selector.select(max(patience, 0)) else ""
+
+
+@contextmanager
+def gdb(*first: str, elf: Path = BLINK) -> Iterator[Dialogue]:
+    """A GDB that has carried out the commands ``first``; ended at the end."""
+    line = [gdb_path(), "-nx", "-q", "-ex", "set pagination off", "-ex", "set confirm off", str(elf)]
+    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    dialogue = Dialogue(process)
+    try:
+        dialogue.wait(re.escape(PROMPT))
+        for command in first:
+            dialogue.say(command)
+        yield dialogue
+    finally:
+        process.kill()
+        process.communicate()
