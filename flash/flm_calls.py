@@ -141,7 +141,7 @@ class Caller:
     async def _wait(self, calls: Calls) -> CoreState:
         key = (calls.function.name, len(calls.each))
         limit = PATIENCE + PATIENCE_FACTOR * calls.function.seconds * len(calls.each)
-        await trio.sleep_until(calls.started + EXPECTED * self._seen.get(key, 0.0))
+        await self._sleep_until(calls.started + EXPECTED * self._seen.get(key, 0.0))
         while True:
             state = await self._visit.look()
             waited = trio.current_time() - calls.started
@@ -149,9 +149,15 @@ class Caller:
                 self._seen[key] = waited
                 return state
             if waited > limit:
+                await self.check_stack(calls)
                 raise self._error(calls, f"did not return within {waited:.1f} s", state)
             await self._idle()
             await trio.sleep(min(max(SHORTEST_NAP, waited / 8), LONGEST_NAP))
+
+    async def _sleep_until(self, moment: float) -> None:
+        while (left := moment - trio.current_time()) > 0:
+            await trio.sleep(min(left, LONGEST_NAP))
+            await self._idle()
 
     async def _require_return(self, calls: Calls, state: CoreState) -> None:
         if state.dhcsr.S_RESET_ST:

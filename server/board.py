@@ -10,7 +10,11 @@ import trio
 
 from ..arm.core import ConnectMode, CortexM
 from ..arm.memory import Executor, Memory
-from ..flash.chips import DEFAULT_VOLTS, Chip, chip_named, fit, identify, set_up_debug
+from ..flash.chips import DEFAULT_VOLTS, Chip, set_up_debug
+from ..flash.errors import UnknownChipError
+from ..flash.flm_chip import AlgorithmChip
+from ..flash.flm_engine import FlmEngine
+from ..flash.selection import Selection
 from ..flash.session import FlashSession
 from ..probes.debug_port import DebugPort
 from ..probes.errors import HaltpointError
@@ -28,12 +32,12 @@ CLOSE_DEADLINE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class BoardOptions:
-    """What the command line says about the board. ``chip`` "" means: identify it; ``speed`` is in kHz.
+    """What the command line says about the board. An empty ``chip`` means: identify it; ``speed`` is in kHz.
 
     ``volts`` is the target's supply where the probe does not measure it, or measures it wrong.
     """
 
-    chip: str = ""
+    chip: Selection = field(default_factory=Selection)
     speed: int | None = None
     mode: ConnectMode = ConnectMode.HALT
     volts: float | None = None
@@ -50,7 +54,7 @@ class BoardTarget:
         self._probe: Probe | DebugPort | None = None
         self._target: Target | None = None
         self._memory: Memory | None = None
-        self._chip: Chip | None = None
+        self._known: Chip | None = None
 
     async def open(self) -> tuple[str, ...]:
         """Open the probe, find the chip, and return lines about both; raises HaltpointError.
@@ -66,7 +70,6 @@ class BoardTarget:
         return self._target.facts
 
     async def _build(self) -> Target:
-        named = chip_named(self._options.chip) if self._options.chip else None
         run = self._executor.run
         probe = self._probe = await run(self._open_probe)
         if self._options.speed is not None:
@@ -76,13 +79,12 @@ class BoardTarget:
         under_reset = self._options.mode is ConnectMode.UNDER_RESET
         await core.connect(ConnectMode.UNDER_RESET if under_reset else ConnectMode.ATTACH)
         voltage = await run(probe.voltage)
-        chip = await fit(core.memory, named) if named else await identify(core.memory)
-        chip = self._chip = chip.at(self._options.volts or voltage or DEFAULT_VOLTS)
+        chip = await self._find_chip(core, self._options.volts or voltage or DEFAULT_VOLTS)
         target = Target(
             core,
-            chip.regions,
-            FlashSession(core, chip),
-            facts=_facts(probe, voltage, core, chip),
+            chip.regions if chip else None,
+            _flash_session(core, chip),
+            facts=(*_probe_facts(probe, voltage), *_chip_facts(core, chip)),
             leave_running=self._options.mode is ConnectMode.ATTACH,
         )
         target.interceptors.append(Semihosting(self._options.semihosting))
@@ -94,15 +96,25 @@ class BoardTarget:
         self._memory = core.memory
         return target
 
+    async def _find_chip(self, core: CortexM, volts: float) -> Chip | AlgorithmChip | None:
+        """None for a chip that is not known: all but its flash can be debugged."""
+        try:
+            chip = (await self._options.chip.resolve(core.memory)).at(volts)
+        except UnknownChipError as error:
+            log.warning("%s Until then there is no memory map, and flash is not programmed.", error)
+            return None
+        self._known = chip.known if isinstance(chip, AlgorithmChip) else chip
+        return chip
+
     async def acquire(self) -> Target:
         """See TargetSource. With ``--connect attach`` the core runs on until the client wants it to stop."""
         await self.open()
         assert self._target is not None
         assert self._memory is not None
-        assert self._chip is not None
         await self._target.attach()
         # Once for each client: the target may have lost its power in between.
-        await set_up_debug(self._memory, self._chip)
+        if self._known is not None:
+            await set_up_debug(self._memory, self._known)
         return self._target
 
     async def forget(self) -> None:
@@ -125,13 +137,28 @@ class BoardTarget:
             await self._executor.run(probe.close)
 
 
-def _facts(probe: Probe | DebugPort, voltage: float | None, core: CortexM, chip: Chip) -> tuple[str, ...]:
+def _flash_session(core: CortexM, chip: Chip | AlgorithmChip | None) -> FlashSession | None:
+    if chip is None:
+        return None
+    return FlashSession(core, chip, FlmEngine(core, chip) if isinstance(chip, AlgorithmChip) else None)
+
+
+def _probe_facts(probe: Probe | DebugPort, voltage: float | None) -> tuple[str, ...]:
     info = probe.info
-    flash = ", ".join(f"{size // KIB} KiB at 0x{start:08X}" for start, size in chip.banks)
     return (
         f"Probe: {info.kind}, firmware {info.firmware}, serial number {info.serial}",
         "Target voltage: " + ("not measured by this probe" if voltage is None else f"{voltage:.2f} V"),
-        f"Chip: {chip.name}, {core.info.name} {core.info.revision}",
-        f"Flash: {flash}",
+    )
+
+
+def _chip_facts(core: CortexM, chip: Chip | AlgorithmChip | None) -> tuple[str, ...]:
+    named = f"Chip: {chip.name if chip else 'not known'}, {core.info.name} {core.info.revision}"
+    if chip is None:
+        return (named,)
+    flash = ", ".join(f"{size // KIB} KiB at 0x{start:08X}" for start, size in chip.banks)
+    by = ", ".join(layout.algorithm.file for layout in chip.layouts) if isinstance(chip, AlgorithmChip) else ""
+    return (
+        named,
+        f"Flash: {flash}" + (f", by {by}" if by else ""),
         f"RAM: {chip.ram.size // KIB} KiB at 0x{chip.ram.start:08X}",
     )

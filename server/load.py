@@ -22,7 +22,8 @@ async def load(board: BoardTarget, image: Image) -> str:
     target = await board.acquire()
     flash = target.flash
     if flash is None:
-        raise ImageError(f"Loading {image.name}", "the chip's flash is not known to Haltpoint", "Name it with --chip.")
+        advice = "Name it with --chip, or give a flash algorithm for it with --flm or --pack."
+        raise ImageError(f"Loading {image.name}", "the chip is not known, and so its flash is not", advice)
     for segment in image.segments:
         flash.write(segment.address, segment.data)
     await target.halt()

@@ -35,18 +35,17 @@ class Access:
 def open_board_of(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Clock | None]:
     """The target the options speak of, not opened yet, and the clock to run under; raises UserError."""
     from ...arm.core import ConnectMode
-    from ...flash.chips import chip_named
+    from ...flash.selection import select
     from ...probes.ftdi.adapters import load_adapter
     from ..board import BoardOptions, BoardTarget
     from .semihosting import semihosting_options
 
-    if options.chip:
-        chip_named(options.chip)  # a name that cannot be is the user's error, before any hardware is touched
+    chip = select(options.chip, options.flm, options.pack, options.ram)  # what cannot be, before hardware is touched
     adapter = load_adapter(options.adapter_file) if options.adapter_file else None
     make = _simulated if options.probe.startswith(SIM_PREFIX) else _real
     access = make(options.probe, adapter)
     settings = BoardOptions(
-        options.chip, options.speed, ConnectMode(options.connect), options.vdd, semihosting_options(options)
+        chip, options.speed, ConnectMode(options.connect), options.vdd, semihosting_options(options)
     )
     return BoardTarget(access.open_probe, access.executor, settings), access.clock
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["Commands", "add_target_options", "address", "khz", "port", "seconds", "volts"]
+__all__ = ["Commands", "add_target_options", "address", "area", "khz", "port", "seconds", "volts"]
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 """Where a command is declared."""
@@ -23,6 +23,18 @@ def add_target_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--adapter-file", type=Path, metavar="FILE", help="an FTDI adapter of your own, as TOML")
     command.add_argument("--chip", default="", metavar="NAME", help="part number; left out, the chip is identified")
+    command.add_argument(
+        "--pack",
+        type=Path,
+        metavar="FILE",
+        help="a CMSIS-Pack with the chip and its flash algorithms; needs --chip",
+    )
+    command.add_argument(
+        "--flm", type=Path, action="append", default=[], metavar="FILE", help="a flash algorithm (may be repeated)"
+    )
+    command.add_argument(
+        "--ram", type=area, metavar="START:SIZE", help="RAM for flash algorithms, for example 0x20000000:0x2000"
+    )
     command.add_argument(
         "--vdd", type=volts, metavar="VOLTS", help="the target's supply (default: what the probe measures, else 3.3)"
     )
@@ -49,6 +61,15 @@ def address(text: str) -> int:
     if not 0 <= value < 1 << 32:
         raise argparse.ArgumentTypeError("an address has 32 bits")
     return value
+
+
+def area(text: str) -> tuple[int, int]:
+    """Start and size of memory."""
+    start, colon, size = text.partition(":")
+    found = (address(start), int(size, 0)) if colon else (0, 0)
+    if found[1] <= 0 or sum(found) > 1 << 32:
+        raise argparse.ArgumentTypeError("an area of memory is START:SIZE, for example 0x20000000:0x2000")
+    return found
 
 
 def volts(text: str) -> float:
