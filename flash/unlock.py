@@ -14,11 +14,11 @@ from .controller import FlashAccess
 from .errors import FlashError, ProtectedError
 from .option_writers import WRITERS, OptionWriter
 from .options import options_of
-from .protection import FOREVER, ProtectionState, read_protection
+from .protection import FOREVER, ProtectionState, describe_protection, read_protection
 from .sanitize import Sanitizer
 from .visit import default_steps
 
-__all__ = ["consequence", "unlock"]
+__all__ = ["FlashGuard", "consequence", "unlock"]
 
 ATTEMPT = "Unlocking the flash"
 RESET_SECONDS = 0.05
@@ -63,6 +63,26 @@ async def unlock(core: CortexM, chip: Chip) -> list[str]:
     done = ["Readout protection is off; the flash has been erased."] if state.level else []
     done += [f"Write protection of {len(state.guarded)} sectors is off."] if state.guarded else []
     return [*done, "Switch the board off and on before you go on."]
+
+
+class FlashGuard:
+    """A chip's protection, for those who have a target and no chip. All raise what Memory raises."""
+
+    def __init__(self, core: CortexM, chip: Chip) -> None:
+        self._core = core
+        self._chip = chip
+
+    async def describe(self) -> list[str]:
+        """Sentences about protection and options; the core may run."""
+        return describe_protection(self._chip, await read_protection(self._core.memory, self._chip))
+
+    async def consequence(self) -> str:
+        """What ``unlock`` would do."""
+        return consequence(self._chip, await read_protection(self._core.memory, self._chip))
+
+    async def unlock(self) -> list[str]:
+        """See the function of that name."""
+        return await unlock(self._core, self._chip)
 
 
 def _require_possible(chip: Chip, state: ProtectionState) -> None:

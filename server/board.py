@@ -16,6 +16,7 @@ from ..flash.flm_chip import AlgorithmChip
 from ..flash.flm_engine import FlmEngine
 from ..flash.selection import Selection
 from ..flash.session import FlashSession
+from ..flash.unlock import FlashGuard
 from ..probes.debug_port import DebugPort
 from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
@@ -88,6 +89,7 @@ class BoardTarget:
             leave_running=self._options.mode is ConnectMode.ATTACH,
         )
         target.interceptors.append(Semihosting(self._options.semihosting))
+        target.guard = FlashGuard(core, self._known) if self._known else None
         # A core that stands, at its reset vector or where an earlier debugger left it, is kept for the client;
         # one that runs does so without halting debug, which would stop it at a fault with nobody there.
         target.attached = await core.poll() is not None
@@ -116,6 +118,18 @@ class BoardTarget:
         if self._known is not None:
             await set_up_debug(self._memory, self._known)
         return self._target
+
+    async def protection(self) -> list[str]:
+        """Sentences about the protection and options of the chip, which may be running."""
+        await self.open()
+        guard = self._target.guard if self._target else None
+        return await guard.describe() if guard else []
+
+    async def unlock_consequence(self) -> str:
+        """What ``Target.unlock`` would do."""
+        await self.open()
+        guard = self._target.guard if self._target else None
+        return await guard.consequence() if guard else "Nothing is known of this chip's protection."
 
     async def forget(self) -> None:
         """See TargetSource."""

@@ -9,7 +9,7 @@ from ..arm.memory import Memory
 from ..arm.stop import Stop
 from .points import BreakpointTable, WatchpointTable
 
-__all__ = ["Core", "FlashCapability"]
+__all__ = ["Core", "FlashCapability", "GuardCapability"]
 
 
 class Core(Protocol):
@@ -126,4 +126,20 @@ class FlashCapability(Protocol):
 
     def preserve(self, address: int, length: int) -> None:
         """Note RAM that must survive ``finish``."""
+        ...
+
+
+class GuardCapability(Protocol):
+    """What is asked of readout and write protection; ``flash.unlock.FlashGuard`` says what each of these means."""
+
+    async def describe(self) -> list[str]:
+        """A sentence for each thing worth knowing."""
+        ...
+
+    async def consequence(self) -> str:
+        """What unlocking would do."""
+        ...
+
+    async def unlock(self) -> list[str]:
+        """Do it; sentences about what was done."""
         ...

@@ -22,6 +22,7 @@ from .client import Client
 
 __all__ = ["COMMANDS", "Command", "run_command"]
 
+CONFIRMATION = "erase-everything"
 FLUSH_HINT = "GDB still shows the registers from before; 'maintenance flush register-cache' makes it look again.\n"
 
 
@@ -109,9 +110,27 @@ async def _resume(client: Client, _arguments: list[str]) -> None:
 async def _info(client: Client, _arguments: list[str]) -> None:
     for fact in client.target.facts:
         await client.say(fact + "\n")
+    if client.target.guard is not None:
+        for line in await client.target.guard.describe():
+            await client.say(line + "\n")
     stop = client.target.stop
     where = "The core runs." if stop is None else f"The core stands at pc 0x{stop.pc:08x} ({stop.reason.value})."
     await client.say(where + "\n")
+
+
+async def _unlock(client: Client, arguments: list[str]) -> None:
+    """Only with the word that says what it may cost."""
+    guard = client.target.guard
+    if arguments != [CONFIRMATION]:
+        if guard is not None:
+            await client.say(await guard.consequence() + "\n")
+        said = f"'{' '.join(arguments)}' is not that word" if arguments else "it has not been confirmed"
+        raise UserError("Unlocking the flash", said, f"If that is what you want: monitor unlock {CONFIRMATION}")
+    for line in await client.target.unlock():
+        await client.say(line + "\n")
+    stop = client.target.stop
+    if stop is not None:
+        await _say_where(client, stop)
 
 
 async def _sync(client: Client, _arguments: list[str]) -> None:
@@ -132,7 +151,8 @@ COMMANDS: tuple[Command, ...] = (
     Command(("reset run",), "the same as 'reset'", _reset_run),
     Command(("halt", "stop"), "stop the core and say where it stands", _halt),
     Command(("resume", "go"), "let the core run behind GDB's back", _resume),
-    Command(("info", "targets"), "show probe, chip and what the core does", _info),
+    Command(("info", "targets"), "show probe, chip, protection and what the core does", _info),
+    Command(("unlock",), "remove readout and write protection; say what that would cost", _unlock, "[WORD]"),
     Command(("gdb_sync", "gdb sync"), "make the next 'stepi' only report where the core stands", _sync),
     Command(("init", "poll"), "accepted for scripts of other servers; does nothing", _nothing),
 )

@@ -15,8 +15,8 @@ from ..arm.dwt import WatchHit
 from ..arm.faults import describe_fault
 from ..arm.stop import Stop, StopReason
 from ..flash.memory_map import Region, region_at
-from ..probes.errors import AccessFaultError, HaltpointError, TargetError
-from .capabilities import Core, FlashCapability
+from ..probes.errors import AccessFaultError, HaltpointError, TargetError, UserError
+from .capabilities import Core, FlashCapability, GuardCapability
 from .conditions import Conditions
 from .description import GENERAL, PC, RegisterSpec
 from .flash_reads import FlashReads
@@ -51,6 +51,8 @@ class Target:
         self._core = core
         self.regions = None if regions is None else tuple(regions)
         self.flash = flash
+        self.guard: GuardCapability | None = None
+        """None where nothing is known of the chip's protection."""
         self.facts = tuple(facts)
         self.leave_running = leave_running
         """Clients are shown a virtual stop until they want the core to do something (see ``view``)."""
@@ -311,6 +313,19 @@ class Target:
         return BreakpointKind.SOFTWARE if in_ram else BreakpointKind.HARDWARE
 
     # Flash
+
+    async def unlock(self) -> list[str]:
+        """Remove readout and write protection, which may erase the whole flash; sentences about what was done.
+
+        The core stands at its reset vector afterwards. Raises UserError where nothing is known of the protection.
+        """
+        if self.guard is None:
+            raise UserError("Unlocking the flash", "nothing is known of this chip's protection", "Name it with --chip.")
+        await self.halt()
+        if self.flash is not None:
+            self.flash.discard()
+        self._reads.forget()
+        return await self.guard.unlock()
 
     async def finish_flash(self) -> str:
         """Program what has been gathered; a line for the log. What failed is not tried again."""

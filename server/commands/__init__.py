@@ -7,9 +7,9 @@ Imports stand inside the functions that need them: ``--version`` loads neither t
 simulator for a real probe.
 """
 
-from . import listing, load, serve, sim
+from . import info, listing, load, serve, sim, unlock
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = (serve, load, sim, listing)
+COMMANDS = (serve, load, info, unlock, sim, listing)
 """In the order in which ``--help`` shows them."""

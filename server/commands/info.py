@@ -1,0 +1,38 @@
+"""``haltpoint info``: show probe, chip, protection and the option bytes that matter. Nothing is changed."""
+
+# ruff: noqa: T201 - a command line prints
+
+from __future__ import annotations
+
+import argparse
+
+from .access import open_board_of
+from .options import Commands, add_target_options
+
+__all__ = ["add"]
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    info = commands.add_parser("info", help="show probe, chip, protection and option bytes; changes nothing")
+    info.set_defaults(command=run)
+    add_target_options(info)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what is there."""
+    import trio
+
+    board, clock = open_board_of(options)
+
+    async def main() -> None:
+        try:
+            for fact in await board.open():
+                print(fact)
+            for line in await board.protection():
+                print(line)
+        finally:
+            await board.close()
+
+    trio.run(main, clock=clock)
+    return 0
