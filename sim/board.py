@@ -44,12 +44,20 @@ class Board:
             mpu_regions=self.chip.mpu_regions,
             rom_table_part=self.chip.rom_table_part,
         )
+        self.machine.scs.scb.words |= dict(self.chip.core_words)
         self.faults = FaultKnobs()
-        self.soc = make_soc(self.chip, self.machine, hse=selector.hse, debug_active=lambda: self.wire.connected)
+        self.soc = make_soc(
+            self.chip,
+            self.machine,
+            hse=selector.hse,
+            debug_active=lambda: self.wire.connected,
+            volts=selector.vdd,
+        )
         self.wire = TargetWire(self.machine, self.chip, self.soc.flash)
         self.wire.on_nrst = self.soc.expect_pin_reset
         self.swj = make_swj(self.chip, self.wire, self.faults)
         self.wire.present = selector.target
+        self.wire.volts = selector.vdd
         self.probe: UsbDevice = self._make_ftdi(selector) if selector.is_ftdi else self._make_stlink(selector)
         self._connect_knobs(self.probe)
         self.backend = SimBackend(self.probe)
@@ -193,9 +201,9 @@ def open_board(selector: str) -> Board:
 
     Options: ``probe`` (stlink-v2, stlink-v2-1, stlink-v3, stlink-clone, ft2232h, ft4232h, ft232h), ``level`` (J28),
     ``serial``, ``firmware`` (a file), ``nrst`` (wired, none, swim), ``rdp`` (0, 1), ``wrp`` (0-3+12), ``power`` (on,
-    off), ``target`` (present, none), ``iwdg`` (software, hardware), ``hse`` (8000000, none), ``quirks`` (see
-    stlink.state.Quirks). With an FTDI chip: ``wire`` (jtag, swd), ``channel`` (a, b), pins of reset lines ``nrst`` and
-    ``trst`` (ad4 to ad7, ac0 to ac7, none), ``buffer`` (the pin of a buffer in SWDIO: ac4, or !ac4 when active low),
-    ``latency`` (clocks of the wire that each access to the bus takes more).
+    off), ``vdd`` (volts, 3.25), ``target`` (present, none), ``iwdg`` (software, hardware), ``hse`` (8000000, none),
+    ``quirks`` (see stlink.state.Quirks). With an FTDI chip: ``wire`` (jtag, swd), ``channel`` (a, b), pins of reset
+    lines ``nrst`` and ``trst`` (ad4 to ad7, ac0 to ac7, none), ``buffer`` (the pin of a buffer in SWDIO: ac4, or !ac4
+    when active low), ``latency`` (clocks of the wire that each access to the bus takes more).
     """
     return Board(parse_selector(selector))

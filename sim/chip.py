@@ -71,6 +71,8 @@ class ChipModel:
     pages_per_protection_bit: int = 1
     erased: int = 0xFF  # what an erased byte reads as
     flash_at_0: bool = True  # the array is seen at 0 too
+    flash_at_itcm: int = 0  # and here, for reads alone; 0: it is not
+    core_words: tuple[tuple[int, int], ...] = ()  # what the core's identification differs in: (offset in the SCB, word)
     core_ap: int = 0  # number of the access port behind which core and memory are; ``ap_idr`` is its
     side_aps: tuple[tuple[int, int], ...] = ()  # (number, IDR) of access ports that reach neither
 
@@ -105,10 +107,14 @@ class ChipModel:
         """Bytes per flash page."""
         return self.banks[0].page
 
+    def aliases_of(self, bank: FlashBank) -> tuple[int, ...]:
+        """Where else a bank is seen."""
+        places = ((0,) if self.flash_at_0 else ()) + ((self.flash_at_itcm,) if self.flash_at_itcm else ())
+        return tuple(place + bank.base - self.flash_base for place in places)
+
     def in_flash(self, address: int, length: int) -> bool:
         """Report whether any of these bytes lies in the array or its alias at 0."""
-        aliases = (0, self.flash_base) if self.flash_at_0 else (0,)
-        ranges = [(bank.base - alias, bank.size) for bank in self.banks for alias in aliases]
+        ranges = [(start, bank.size) for bank in self.banks for start in (bank.base, *self.aliases_of(bank))]
         return any(address < base + size and address + length > base for base, size in ranges)
 
     @property

@@ -32,6 +32,7 @@ class Scb:
         self.core = core
         self.profile = core.profile
         self.cpuid = self.profile.cpuid
+        self.words: dict[int, int] = dict(self.profile.cache_ids)  # read-only words that a core or a chip has
         self.on_reset_request: Callable[[], None] = lambda: None
         self.on_core_reset: Callable[[], None] = lambda: None
         self.reset()
@@ -82,11 +83,11 @@ class Scb:
 
     def read(self, offset: int) -> int:
         """Word at ``offset`` from 0xE000ED00; what is reserved reads 0."""
+        if offset in self.words:
+            return self.words[offset]
         reader = self._readers.get(offset)
         if reader is not None:
             return reader()
-        if self.profile.cache_ids and offset in (caches := dict(self.profile.cache_ids)):
-            return caches[offset]
         index = (offset - 0x40) // 4
         return self.profile.features[index] if self.profile.mainline and 0 <= index < len(self.profile.features) else 0
 

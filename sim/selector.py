@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ FREE = {
     "firmware": "a file",
     "level": "a firmware level such as J28",
     "serial": "the probe's serial number",
+    "vdd": "the board's supply in volts, such as 1.8",
     "wrp": "write-protected pages such as 0-3+12",
     "quirks": "names joined by +",
     "latency": "a number of wire clocks",
@@ -57,6 +59,7 @@ class Selector:
     nrst: str = ""  # empty: as the probe's product has it
     rdp: bool = False
     power: bool = True
+    vdd: float = 3.25
     target: bool = True
     iwdg_hardware: bool = False
     hse: int = 8_000_000
@@ -101,6 +104,7 @@ def parse_selector(text: str) -> Selector:
         nrst=values.get("nrst", ""),
         rdp=values.get("rdp", "0") == "1",
         power=values.get("power", "on") == "on",
+        vdd=_volts(values["vdd"]) if "vdd" in values else 3.25,
         target=values.get("target", "present") == "present",
         iwdg_hardware=values.get("iwdg", "software") == "hardware",
         hse=0 if values.get("hse") == "none" else 8_000_000,
@@ -152,6 +156,12 @@ def _latency(value: str) -> int:
     if not value.isdecimal():
         raise SelectorError(f"The latency {value!r} is not a number of wire clocks.")
     return int(value)
+
+
+def _volts(value: str) -> float:
+    if not re.fullmatch(r"[1-3]([.]\d+)?", value) or not 1.6 <= float(value) <= 3.6:
+        raise SelectorError(f"The supply {value!r} is not a voltage between 1.6 and 3.6.")
+    return float(value)
 
 
 def _level(value: str) -> int:

@@ -156,7 +156,9 @@ class Soc:
         self.iwdg.after_reset(hardware=self.fpec.options.hardware_watchdog)
 
 
-def make_soc(chip: ChipModel, machine: Machine, *, hse: int, debug_active: Callable[[], bool]) -> Any:
+def make_soc(
+    chip: ChipModel, machine: Machine, *, hse: int, debug_active: Callable[[], bool], volts: float = 3.25
+) -> Any:
     """Return what surrounds the core of this chip: an :class:`AnySoc`, of the class of its family."""
     if chip.family == "f1":
         return Soc(chip, machine, hse=hse, debug_active=debug_active)
@@ -165,4 +167,4 @@ def make_soc(chip: ChipModel, machine: Machine, *, hse: int, debug_active: Calla
 
     if chip.family == GENERIC:
         return GenericSoc(chip, machine)
-    return FamilySoc(chip, machine, hse=hse, debug_active=debug_active)
+    return FamilySoc(chip, machine, hse=hse, debug_active=debug_active, volts=volts)

@@ -55,6 +55,7 @@ class TargetWire:
         self.chip = chip
         self.flash = flash
         self.present = True
+        self.volts = 3.25
         self.nrst_wired = True
         self.connected = False
         self.ctrl_stat = 0
@@ -67,7 +68,7 @@ class TargetWire:
     @property
     def voltage(self) -> float:
         """Volts at VTREF."""
-        return 3.25 if self.present and self.machine.powered else 0.0
+        return self.volts if self.present and self.machine.powered else 0.0
 
     @property
     def answers(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .f0 import F0_CHIPS
 from .f4 import F4_CHIPS
+from .f7 import F7_CHIPS
 from .g0 import G0_CHIPS
 from .g4 import G4_CHIPS
 from .generic import GENERIC_CHIPS
@@ -18,6 +19,7 @@ __all__ = ["FAMILY_CHIPS"]
 FAMILY_CHIPS = (
     *F0_CHIPS,
     *F4_CHIPS,
+    *F7_CHIPS,
     *G0_CHIPS,
     *G4_CHIPS,
     *H5_CHIPS,

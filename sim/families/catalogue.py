@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..chip import ChipModel
 from .f0 import F0_FAMILIES
 from .f4 import F4_FAMILIES
+from .f7 import F7_FAMILIES
 from .family import Family
 from .g0 import G0_FAMILIES
 from .g4 import G4_FAMILIES
@@ -19,6 +20,7 @@ __all__ = ["FAMILIES", "family_of"]
 FAMILIES: dict[str, Family] = {
     **F0_FAMILIES,
     **F4_FAMILIES,
+    **F7_FAMILIES,
     **G0_FAMILIES,
     **G4_FAMILIES,
     **H5_FAMILIES,

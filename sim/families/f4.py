@@ -16,7 +16,7 @@ from .sector_flash import EOP, MER, MER1, OPERR, PGSERR, RDERR, SectorFlash, Sec
 from .sector_options import SectorOptionPlan
 from .words import words
 
-__all__ = ["F4_CHIPS", "F4_FAMILIES", "F4_TIMING", "stream_dma"]
+__all__ = ["F4_CHIPS", "F4_CLOCKS", "F4_FAMILIES", "F4_PLAIN", "F4_TIMING", "stream_dma"]
 
 HSI_HZ = 16_000_000
 
@@ -89,7 +89,7 @@ _OSCILLATORS = (
     Oscillator("PLLI2S", "CR", 1 << 26, 1 << 27, 200 * US),
     Oscillator("LSI", "CSR", 1 << 0, 1 << 1, 20 * US),
 )
-_CLOCKS = ClockPlan(
+F4_CLOCKS = ClockPlan(
     base=0x4002_3800,
     registers=_RCC_F407 | {"CR": replace(_RCC_F407["CR"], reset=0x81)},
     oscillators=_OSCILLATORS,
@@ -105,7 +105,7 @@ _CLOCKS = ClockPlan(
     start_ready=("HSI",),
 )
 _CLOCKS_F429 = replace(
-    _CLOCKS,
+    F4_CLOCKS,
     registers=_RCC_F429 | {"CR": replace(_RCC_F429["CR"], reset=0x81)},
     oscillators=(*_OSCILLATORS, Oscillator("PLLSAI", "CR", 1 << 28, 1 << 29, 200 * US)),
     limit_hz=180_000_000,
@@ -188,7 +188,7 @@ _SYSCFG = """
     CMPCR 20 0 1
 """
 _A1, _A2, _AHB = "APB1ENR", "APB2ENR", "AHB1ENR"
-_PLAIN_F407 = PlainPlan(
+F4_PLAIN = PlainPlan(
     port_base=0x4002_0000,
     port_gate=(_AHB, 0),
     port_mode=(0xA800_0000, 0x0000_0280, 0),
@@ -228,20 +228,20 @@ _PLAIN_F407 = PlainPlan(
 )
 _POWER_F429 = ("PWR", 0x4000_7000, (_A1, 28), "CR 00 C000 0FFFF\nCSR 04 4000 300", {"CR": 0xF_0000})
 _PLAIN_F429 = replace(
-    _PLAIN_F407,
+    F4_PLAIN,
     old_usarts=(
-        *_PLAIN_F407.old_usarts,
+        *F4_PLAIN.old_usarts,
         ("UART7", 0x4000_7800, (_A1, 30)),
         ("UART8", 0x4000_7C00, (_A1, 31)),
     ),
-    files=(_POWER_F429, *_PLAIN_F407.files[1:]),
+    files=(_POWER_F429, *F4_PLAIN.files[1:]),
 )
 _F407 = Family(
-    clocks=_CLOCKS,
+    clocks=F4_CLOCKS,
     debug=DebugPlan({0x04: 0xE7, 0x08: 0x06E0_19FF, 0x0C: 0x7_0003}, (0x08, 12), (0x08, 11)),
     # a real F429 answers up to 0x1FFF7BFF: the engineering bytes behind the signature, read by ST's own tool
     system=SystemMemory(0x1FFF_0000, 0x7800, 0x1FFF_7A22, 0x1FFF_7A10, cells=((0x1FFF_7A10, 0x1F0),)),
-    plain=_PLAIN_F407,
+    plain=F4_PLAIN,
     make_flash=partial(SectorFlash, _FLASH_F407),
     wwdg_gate=(_A1, 11),
     wwdg_prescaler=(7, 2),

@@ -26,6 +26,7 @@ class FlashHost:
     irq: Callable[[int], None]
     reset_for_options: Callable[[], None]  # the system reset that loads the option bytes
     core_hz: Callable[[], int]
+    volts: float = 3.25  # the board's supply
 
 
 class FamilyFlash(Protocol):

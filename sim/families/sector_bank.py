@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..bus import Unmodelled
+from ..bus import BusFault, Unmodelled
 from ..chip import FlashBank
 
 if TYPE_CHECKING:
     from .sector_flash import SectorFlash
 
-__all__ = ["LOCK", "PG", "PGAERR", "PGPERR", "WRPERR", "OneTimeArea", "SectorBank"]
+__all__ = ["LOCK", "PG", "PGAERR", "PGPERR", "STARVED", "WRPERR", "OneTimeArea", "SectorBank"]
 
 WRPERR, PGAERR, PGPERR = 1 << 4, 1 << 5, 1 << 6  # SR (RM0090 3.9.5)
 PG, LOCK = 1 << 0, 1 << 31  # CR (RM0090 3.9.7)
+STARVED = 0xEE  # bits of a byte that change although the supply is too low; the others keep what they held
 ROW = 16  # bytes that one program operation may not cross
 
 
@@ -23,12 +24,12 @@ class SectorBank:
     def __init__(self, flash: SectorFlash, index: int, bank: FlashBank) -> None:
         self.flash, self.index = flash, index
         self.base, self.size, self.sectors = bank.base, bank.size, bank.sectors
+        self._places = (self.base, *flash.chip.aliases_of(bank))
         self.first_sector = sum(len(other.sectors) for other in flash.chip.banks[:index])
 
     def holds(self, address: int, length: int) -> bool:
         """Report whether any of these bytes is in this bank, or in its alias at 0."""
-        low = self.flash.chip.flash_base
-        return any(address < base + self.size and address + length > base for base in (self.base, self.base - low))
+        return any(address < base + self.size and address + length > base for base in self._places)
 
     def busy_until(self) -> int:
         """See FlashController."""
@@ -49,6 +50,8 @@ class SectorBank:
         flash = self.flash
         flash.settle()
         if address < self.base:
+            if flash.chip.flash_at_itcm:
+                raise BusFault(address, "the flash is only read through the ITCM interface")
             address += flash.chip.flash_base  # through the alias at 0
         if flash.control & LOCK or not flash.control & PG:
             flash.fail(flash.plan.sequence_error)
@@ -64,7 +67,8 @@ class SectorBank:
     def _program(self, address: int, value: int, width: int) -> None:
         flash, bus = self.flash, self.flash.host.bus
         old = bus.peek(address, width)
-        data = bytes(was & new for was, new in zip(old, value.to_bytes(width, "little"), strict=True))
+        kept = 0xFF ^ STARVED if flash.starved else 0
+        data = bytes(was & (new | kept) for was, new in zip(old, value.to_bytes(width, "little"), strict=True))
         torn = bytes(was & (new | 0x55) for was, new in zip(old, data, strict=True))
         flash.begin(flash.plan.timing.program, lambda: bus.patch(address, torn), (self.index,))
         bus.patch(address, data)

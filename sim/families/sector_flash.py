@@ -14,7 +14,7 @@ from ..chip import ChipModel, FlashBank
 from ..fpec import KeySequence
 from .family import FlashHost
 from .operation import Operation
-from .sector_bank import LOCK, PG, WRPERR, OneTimeArea, SectorBank
+from .sector_bank import LOCK, PG, STARVED, WRPERR, OneTimeArea, SectorBank
 from .sector_options import SectorOptionPlan, SectorOptions
 from .strict import StrictShadow
 
@@ -52,6 +52,7 @@ class SectorPlan:
     registers: tuple[tuple[str, int], ...] = (("ACR", 0), ("KEYR", 4), ("OPTKEYR", 8), ("SR", 0xC), ("CR", 0x10))
     one_time: tuple[int, int] = (0x1FFF_7800, 0x210)
     sequence_error: int = PGSERR
+    supply: tuple[float, float, float] = (1.8, 2.1, 2.7)  # volts that PSIZE x8, x16, x32 need (RM0090 3.6.2)
     base: int = 0x4002_3C00
     irq: int = 4
 
@@ -274,6 +275,11 @@ class SectorFlash(StrictShadow):
             raise Unmodelled("FLASH: PSIZE = x64 without an external supply at VPP")
         return code
 
+    @property
+    def starved(self) -> bool:
+        """The supply is too low for PSIZE: cells keep part of what they held, and no flag tells (RM0090 3.6.2)."""
+        return self.host.volts < self.plan.supply[self.size_code()]
+
     def _start(self) -> None:
         masses = [bit for bit in self.plan.mass_bits if self.control & bit]
         if masses and self.control & SER:
@@ -309,6 +315,8 @@ class SectorFlash(StrictShadow):
     def _erase(self, pieces: list[tuple[int, int]], duration: int, banks: tuple[int, ...]) -> None:
         bus = self.host.bus
         torn = [(start, bytes(byte | 0xAA for byte in bus.peek(start, size))) for start, size in pieces]
+        erased = [(start, bytes(byte | STARVED for byte in bus.peek(start, size))) for start, size in pieces]
+        starved = self.starved
         self.control |= STRT
 
         def tear() -> None:
@@ -316,8 +324,8 @@ class SectorFlash(StrictShadow):
                 bus.patch(start, content)
 
         self.begin(duration, tear, banks)
-        for start, size in pieces:
-            bus.patch(start, b"\xff" * size)
+        for (start, size), (_, rest) in zip(pieces, erased, strict=True):
+            bus.patch(start, rest if starved else b"\xff" * size)
 
     def mass_erase_all(self) -> None:
         """Erase everything at once: what leaving read protection costs."""

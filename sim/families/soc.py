@@ -28,14 +28,16 @@ OPTION_LOAD_RESET = 1 << 25  # RCC_CSR.OBLRSTF
 class FamilySoc:
     """Everything between the bus and the pins. Has what sim/soc.py's AnySoc asks for."""
 
-    def __init__(self, chip: ChipModel, machine: Machine, *, hse: int, debug_active: Callable[[], bool]) -> None:
+    def __init__(
+        self, chip: ChipModel, machine: Machine, *, hse: int, debug_active: Callable[[], bool], volts: float
+    ) -> None:
         self.chip, self.machine = chip, machine
         self.family = family = family_of(chip)
         clock, bus = machine.clock, machine.bus
         self.rcc = Clocks(family.clocks, clock, machine.set_core_clock, hse=hse, core_hz=chip.core_hz)
         self.controller = family.make_flash(
             chip,
-            FlashHost(clock, bus, debug_active, machine.set_irq, self._load_options, lambda: self.rcc.core_hz),
+            FlashHost(clock, bus, debug_active, machine.set_irq, self._load_options, lambda: self.rcc.core_hz, volts),
         )
         gate = family.debug.gate
         self.dbgmcu = DebugMcu(family.debug, chip.idcode, (lambda: self.rcc.enabled(*gate)) if gate else lambda: True)
@@ -94,9 +96,8 @@ class FamilySoc:
             memory: Memory = bus.add_ram(ram.name, ram.base, ram.size, aliases=ram.aliases, execute=ram.executable)
             del memory
         for bank in chip.banks:
-            aliases = (bank.base - chip.flash_base,) if chip.flash_at_0 else ()
             name = f"flash at 0x{bank.base:08X}"
-            bus.add_flash(name, bank.base, bank.size, self.controller.controller(bank), aliases=aliases)
+            bus.add_flash(name, bank.base, bank.size, self.controller.controller(bank), aliases=chip.aliases_of(bank))
             bus.patch(bank.base, bytes([chip.erased]) * bank.size)
         system = self.family.system
         bus.add_rom("system memory", system.base, _boot_loader(system))

@@ -32,6 +32,7 @@ NEWER = {
     "stm32wb55rg": "WB55",
     "stm32wle5jc": "WLE5",
     "stm32h743zi": "H743",
+    "stm32f746zg": "F746",
     "stm32u575zi": "U575",
     "stm32h563zi": "H563",
 }
@@ -73,6 +74,7 @@ EXCUSED: dict[tuple[str, str], str] = {
     ("*", "CSR"): "PWR: VOSRDY; RCC: the reset flags, looked at in their own test",
 }
 
+WRONG_VALUES = {("stm32f746zg", "IWDG_WINR"): "FFF, as everywhere else"}
 WRONG_BITS = {("L431", "AHB1RSTR"): "CRCRST is bit 12, as in the enable register and in the CMSIS header"}
 
 
@@ -126,10 +128,11 @@ def test_registers_of_the_newer_ones(board: str) -> None:
     count = 0
     for peripheral, base, registers in published(board):
         for register, facts in registers.items():
-            if not DIFFERENT.fullmatch(f"{peripheral}_{register}"):
+            name = f"{peripheral}_{register}"
+            if not DIFFERENT.fullmatch(name) and (board, name) not in WRONG_VALUES:
                 address = base + int(facts[0], 16)
                 value = before[address] if address in before else chip[address]
-                assert value == int(facts[2], 16), f"{peripheral}_{register}"
+                assert value == int(facts[2], 16), name
                 count += 1
     assert count > 30
 
@@ -179,6 +182,8 @@ def test_memories_and_identities(board: str) -> None:
     here = {(at, ram.size, ram.executable) for ram in chip.rams for at in (ram.base, *ram.aliases)}
     if board == "stm32g431rb":
         rams.discard((0x1000_0000, 10240, True))  # not seen there in the simulator: it raises Unmodelled
+    if board == "stm32f746zg":
+        here.discard((0, 16384, True))  # ITCM, which that file leaves out
     assert here == rams
 
 
