@@ -12,10 +12,13 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..probes.errors import ImageError
-from .elf import ElfParts, Section, read_parts
 from .memory_map import Region
+
+if TYPE_CHECKING:
+    from .elf import ElfParts, Section
 
 __all__ = ["Algorithm", "parse_flm", "read_flm"]
 
@@ -77,6 +80,8 @@ def read_flm(path: Path) -> Algorithm:
 
 def parse_flm(name: str, content: bytes) -> Algorithm:
     """Take an FLM file apart; raises ImageError."""
+    from .elf import read_parts
+
     attempt = _attempt(name)
     if len(content) > LARGEST_FILE:
         raise ImageError(attempt, f"it is larger than {LARGEST_FILE >> 20} MiB, so it is no flash algorithm")
