@@ -86,15 +86,18 @@ class Halting:
         async with self.memory.exclusive():
             if self.stop is not None:
                 return self.stop
-            dhcsr, dfsr, registers = await self._look_and_read()
-            if dhcsr.S_RESET_ST or not dhcsr.C_DEBUGEN:
-                await self._after_foreign_reset(dhcsr)
-            self._in_reset = dhcsr.S_RESET_ST
-            if dhcsr.S_HALT:
-                return await self._stopped(dhcsr, dfsr, registers=registers)
-            if dhcsr.S_LOCKUP:
-                return await self._halt()
-            return None
+            return await self._saw(*await self._look_and_read())
+
+    async def _saw(self, dhcsr: DHCSR, dfsr: int | None, registers: tuple[int, ...] | None) -> Stop | None:
+        """What a look at a core that was to run means."""
+        if dhcsr.S_RESET_ST or not dhcsr.C_DEBUGEN:
+            await self._after_foreign_reset(dhcsr)
+        self._in_reset = dhcsr.S_RESET_ST
+        if dhcsr.S_HALT:
+            return await self._stopped(dhcsr, dfsr, registers=registers)
+        if dhcsr.S_LOCKUP:
+            return await self._halt()
+        return None
 
     async def _look_and_read(self) -> tuple[DHCSR, int | None, tuple[int, ...] | None]:
         """DHCSR, and of a halted core DFSR and the registers, in one batch."""

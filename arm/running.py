@@ -13,7 +13,8 @@ from .control import DFSR_ALL
 from .halting import Halting
 from .patching import synchronise
 from .registers_core import Regsel, advance_it_state, register_name
-from .registers_debug import DFSR
+from .registers_debug import DFSR, DHCSR
+from .snapshot import registers_if_halted
 from .stepping import Stepped, run_straight, single_step
 from .stop import Stop, StopReason
 
@@ -41,9 +42,10 @@ class CoreControl(Halting):
                 if stepped.dfsr & ~DFSR.HALTED.mask or stepped.dhcsr.S_LOCKUP:
                     await self._stopped(stepped.dhcsr, stepped.dfsr, stepped_from=stop.pc)
                     return
-            await self._run()
+            await self._run(look=True)
 
-    async def _run(self) -> None:
+    async def _run(self, *, look: bool = False) -> None:
+        """Run; with ``look`` see at once whether the core has stopped again: in a short loop it has, for less."""
         await synchronise(self.memory, self.breakpoints)
         batch = Batch()
         for regsel, value in self._unwritten.items():
@@ -51,10 +53,17 @@ class CoreControl(Halting):
         contents = self._points.write_hardware(batch)
         batch.write(DFSR.address, DFSR_ALL)
         self._control.run(batch)
+        seen = (batch.read(DHCSR.address), batch.read(DFSR.address)) if look else None
+        registers = registers_if_halted(batch, seen[0]) if seen else None
         self._leave_stop(StopReason.HALT_REQUEST)
         await self.memory.run(batch)
         self._points.written(contents)
         self._control.masked = self._control.doubt = False
+        if not seen or not registers:
+            return
+        dhcsr = self._control.seen(seen[0].value)
+        if not dhcsr.S_LOCKUP:  # that is for ``poll`` to deal with
+            await self._saw(dhcsr, seen[1].value, registers.value)
 
     async def apply_points(self) -> None:
         """Bring breakpoints and watchpoints of a running core in line with the tables.
