@@ -7,14 +7,17 @@ The controller is described in docs/simulated-chips.md; that page is its manual.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..bus import BusFault, Unmodelled
 from ..chip import KIB, MS, SRAM, US, ChipModel, FlashBank, Ram
 from ..errors import SelectorError
 from ..fpec import KeySequence
-from ..machine import Machine
 from .operation import Operation
 from .strict import StrictShadow
+
+if TYPE_CHECKING:
+    from ..machine import Machine
 
 __all__ = ["GENERIC", "GENERIC_CHIPS", "GenericFlash", "GenericSoc"]
 
