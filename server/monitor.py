@@ -1,8 +1,7 @@
 """Monitor commands: what the user types behind ``monitor`` at the GDB prompt, as a table.
 
-GDB keeps the registers it knows until a stop comes. In non-stop mode the session tells it of one when a
-command has moved the core. In all-stop mode no command ends with one: after ``monitor reset halt`` GDB still
-shows the old pc. What a server can do about it is done here:
+GDB keeps the registers it knows until a stop reply comes, and no command ends with one: after ``monitor
+reset halt`` it still shows the old pc. What a server can do about it is done here (``gdb_scripts`` does the rest):
 
 - each command that moved the core says where the core stands now, and the first one how to make GDB look;
 - every step and resume starts from where the core really stands, whatever GDB believes;
@@ -97,7 +96,7 @@ async def _say_where(client: Client, stop: Stop) -> None:
     explanation = await client.target.explain(stop)
     if explanation:
         await client.say(explanation + "\n")
-    if not client.told_to_flush and not client.non_stop:
+    if not client.told_to_flush:
         client.told_to_flush = True
         await client.say(FLUSH_HINT)
 

@@ -3,19 +3,21 @@
 GDB manual, nodes Remote Non-Stop and Notification Packets. One stop notification is outstanding at a time:
 the client takes it by ``vStopped``, whose answer is the next stop or OK. The protocol has no console output
 and no file requests here outside qRcmd; sentences wait for the next monitor command.
+
+A stop is never told of a thread that the client takes for stopped (because a monitor command has moved
+the core, say): GDB 13 shows the new registers then, but ends with an internal error when it has resumed
+the thread meanwhile (``commit_resumed: Assertion `stop_reply->ptid != tp->ptid' failed``).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import ClassVar
 
-from ..arm.stop import Stop, StopReason
 from .answers import Answers
 from .client import Client
 from .line import Line
-from .packets import queries, session_control
+from .packets import session_control
 from .packets.base import Packet
 from .protocol import Interrupt
 from .replies import OK, Data, Failure, ReportStop, Running
@@ -55,7 +57,6 @@ class NonStop(RunControl):
 
     async def answer(self, packet: Packet) -> None:
         """Carry it out; a resume is answered before its stop, whenever that comes."""
-        before = self.client.target.stop
         reply = await self.answers.reply_to(packet)
         if isinstance(reply, Running):
             await self._begin(packet)
@@ -67,17 +68,6 @@ class NonStop(RunControl):
             await self.stopped(reply.stop, signal=SIGTRAP)
         elif reply is not None:
             await self.answers.write(reply, packet)
-            if isinstance(packet, queries.MonitorCommand):
-                await self._tell_of_a_move(before)
-
-    async def _tell_of_a_move(self, before: Stop | None) -> None:
-        """A monitor command has stopped the core elsewhere: here, unlike in all-stop mode, GDB can be told.
-
-        It takes a stop of a thread that stood already as news, and shows where the core really is.
-        """
-        stop = self.client.target.stop
-        if self.state is State.STANDS and stop is not None and stop is not before:
-            await self.report(await self.describe(replace(stop, reason=StopReason.HALT_REQUEST), SIGNAL_0))
 
     async def _begin(self, packet: Packet) -> None:
         self.client.running = True
@@ -123,7 +113,7 @@ class NonStop(RunControl):
     # Stops
 
     async def lost(self, sentence: str) -> None:
-        """Here no text can be sent; a stop makes the client ask for registers, and that has an error for an answer."""
+        """No text can be sent in this mode; a stop makes the client ask for registers, which gets an error."""
         await self.report(unreadable_stop_reply())
         while True:
             event = await self.line.next_event()
