@@ -17,6 +17,7 @@ SESSIONS = (
     "test_session_trouble.py",
     "test_monitor.py",
     "test_intercept.py",
+    "test_points.py",
     "test_non_stop.py",
     "test_virtual_stop.py",
     "test_peers_sessions.py",
