@@ -15,12 +15,14 @@ from typing import cast
 from ..probes.access import Batch, Slot
 from ..probes.errors import AccessFaultError
 from .breakpoints import Breakpoints, bkpt_number
+from .calls import Calls, Glimpse
 from .control import Control
 from .dwt import WatchHit
 from .identify import CoreInfo
 from .memory import Memory
 from .points import PointUnits
 from .register_file import RegisterFile
+from .registers_core import Regsel
 from .registers_debug import DEMCR, DFSR, DHCSR
 from .snapshot import registers_if_halted, take_snapshot
 from .stepping import HALT_TIMEOUT, halt_failed
@@ -58,6 +60,7 @@ class Halting:
         self._stopped_at: int | None = None
         # Registers that passing a BKPT instruction changes; written by the batch that runs the core next.
         self._unwritten: dict[int, int] = {}
+        self._calls = Calls()
 
     @property
     def breakpoints(self) -> Breakpoints:
@@ -86,6 +89,14 @@ class Halting:
         async with self.memory.exclusive():
             if self.stop is not None:
                 return self.stop
+            if self._calls.expected:
+                asked = self._calls.ask(batch := Batch())
+                try:
+                    await self.memory.run(batch)
+                except AccessFaultError:
+                    self._calls.end()  # memory that a call pointed at is not there any more
+                else:
+                    return await self._saw_call(asked.glimpse())
             return await self._saw(*await self._look_and_read())
 
     async def _saw(self, dhcsr: DHCSR, dfsr: int | None, registers: tuple[int, ...] | None) -> Stop | None:
@@ -107,6 +118,26 @@ class Halting:
         dfsr = cast("Slot[int | None]", batch.read(DFSR.address))
         await self.memory.run(batch)
         return self._control.seen(dhcsr.value), dfsr.value, registers.value
+
+    async def _saw_call(self, seen: Glimpse) -> Stop | None:
+        dhcsr = self._control.seen(seen.dhcsr)
+        call = None if dhcsr.S_RESET_ST or dhcsr.S_LOCKUP else self._called(seen)
+        return call or await self._saw(dhcsr, seen.dfsr, None)
+
+    def _called(self, seen: Glimpse) -> Stop | None:
+        """The stop at a BKPT instruction of the program's own, with no more registers than it takes to answer it."""
+        if seen.registers is None or not self._calls.is_call(seen):
+            return None
+        pc = seen.registers[Regsel.PC]
+        word = seen.words[pc & ~3].to_bytes(4, "little")
+        number = bkpt_number(int.from_bytes(word[pc & 2 :][:2], "little"))
+        if number is None or pc in self.breakpoints or pc in self.breakpoints.installed:
+            return None
+        self._calls.keep(seen.words)
+        self._expected = StopReason.HALT_REQUEST
+        self._stopped_at = pc
+        self.stop = Stop(StopReason.BREAKPOINT, seen.dhcsr, seen.dfsr, seen.registers, bkpt=number)
+        return self.stop
 
     async def halt(self) -> Stop:
         """Halt the core, asleep or not, and take the snapshot; a core that is halted stays as it is."""
@@ -146,6 +177,7 @@ class Halting:
             registers=registers,
         )
         self._expected = StopReason.HALT_REQUEST
+        self._calls.end()
         if stop.reason is StopReason.BREAKPOINT and stop.pc == ran_to and ran_to not in self.breakpoints:
             stop = replace(stop, reason=StopReason.WATCHPOINT if DFSR(stop.dfsr).DWTTRAP else StopReason.STEP)
         elif DFSR(stop.dfsr).BKPT and (stop.pc not in self.breakpoints or stop.pc == stepped_from):
@@ -196,6 +228,7 @@ class Halting:
         self._expected = expected
         self._stopped_at = None
         self._unwritten = {}
+        self._calls.forget()
         self._registers.forget()
         self._control.doubt = True
 
@@ -203,10 +236,12 @@ class Halting:
     async def read_memory(self, address: int, length: int) -> bytes:
         """Read memory as the program wrote it: our own BKPT instructions do not show."""
         async with self.memory.exclusive():
-            return self.breakpoints.hide(address, await self.memory.read(address, length))
+            known = self._calls.memory(address, length)
+            return self.breakpoints.hide(address, await self.memory.read(address, length) if known is None else known)
 
     async def write_memory(self, address: int, data: bytes) -> None:
         """Write memory; under our own BKPT instructions, which stay, the new content is kept for later."""
         async with self.memory.exclusive():
+            self._calls.forget()
             await self.memory.write(address, self.breakpoints.keep(address, data))
             self.breakpoints.wrote(address, data)

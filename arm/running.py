@@ -5,14 +5,15 @@ Armv7-M ARM DDI0403E, part C1. A resume or step writes what has changed in the t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ..probes.access import Batch
-from ..probes.errors import TargetError
+from ..probes.errors import AccessFaultError, TargetError
 from .control import DFSR_ALL
 from .halting import Halting
 from .patching import synchronise
-from .registers_core import Regsel, advance_it_state, register_name
+from .registers_core import SNAPSHOT, Regsel, advance_it_state, register_name
 from .registers_debug import DFSR, DHCSR
 from .snapshot import registers_if_halted
 from .stepping import Stepped, run_straight, single_step
@@ -28,8 +29,8 @@ class CoreControl(Halting):
     async def resume(self) -> None:
         """Let the core run, with all breakpoints of the table in place and interrupts unmasked.
 
-        A breakpoint where the core stopped is stepped over first, that one alone being out; one at which PC was
-        set since then is met. When this step ends with another reason to stop, the core stays halted and
+        A breakpoint that stopped the core is stepped over first, that one alone being out; one at which PC was
+        set since then, or that a step has led to, is met. When this step ends with another reason to stop, the core stays halted and
         ``poll`` reports it. A BKPT instruction of the program's own at which the core stopped is passed over;
         GDB, too, passes over those it knows of, and then PC is past it already. A core that runs is left running.
         """
@@ -37,7 +38,8 @@ class CoreControl(Halting):
             stop = await self.poll()
             if stop is None:
                 return
-            if not await self._pass_own_bkpt(stop) and stop.pc == self._stopped_at and stop.pc in self.breakpoints:
+            met = stop.reason is StopReason.BREAKPOINT and stop.pc == self._stopped_at
+            if not await self._pass_own_bkpt(stop) and met and stop.pc in self.breakpoints:
                 stepped = await self._step(stop, snapshot=False)
                 if stepped.dfsr & ~DFSR.HALTED.mask or stepped.dhcsr.S_LOCKUP:
                     await self._stopped(stepped.dhcsr, stepped.dfsr, stepped_from=stop.pc)
@@ -53,12 +55,22 @@ class CoreControl(Halting):
         contents = self._points.write_hardware(batch)
         batch.write(DFSR.address, DFSR_ALL)
         self._control.run(batch)
-        seen = (batch.read(DHCSR.address), batch.read(DFSR.address)) if look else None
+        written = len(batch.accesses)
+        asked = self._calls.ask(batch) if look and self._calls.expected else None
+        seen = (batch.read(DHCSR.address), batch.read(DFSR.address)) if look and asked is None else None
         registers = registers_if_halted(batch, seen[0]) if seen else None
         self._leave_stop(StopReason.HALT_REQUEST)
-        await self.memory.run(batch)
+        try:
+            await self.memory.run(batch)
+        except AccessFaultError as fault:
+            if asked is None or fault.index < written:
+                raise
+            asked = None  # the core runs; memory that a call pointed at is not there any more
+            self._calls.end()
         self._points.written(contents)
         self._control.masked = self._control.doubt = False
+        if asked and not DHCSR(asked.glimpse().dhcsr).S_LOCKUP:
+            await self._saw_call(asked.glimpse())
         if not seen or not registers:
             return
         dhcsr = self._control.seen(seen[0].value)
@@ -130,13 +142,16 @@ class CoreControl(Halting):
         self._stopped_at = None
         return True
 
-    async def answer_bkpt(self, result: int) -> None:
+    async def answer_bkpt(self, result: int, reads: Iterable[tuple[int, int]] = ()) -> None:
         """Give ``result`` in r0 to the program's own BKPT instruction, which the next run or step passes over.
 
-        r0 is written together with what runs the core; ``settle`` is for those who do not run it next.
+        r0 is written together with what runs the core; ``settle`` is for those who do not run it next. Another
+        such call is expected soon; ``reads`` are the (address, length) of memory that it may point at.
         """
         async with self.memory.exclusive():
-            await self._require_stop("Answering a BKPT instruction")
+            stop = await self._require_stop("Answering a BKPT instruction")
+            if self.memory.probe.info.gathers_words:
+                self._calls.expect(stop.pc, reads)
             self._put({0: result})
 
     def repeat_bkpt(self) -> None:
@@ -150,14 +165,19 @@ class CoreControl(Halting):
         self.stop = replace(self.stop, registers={**self.stop.registers, **changes})
 
     async def settle(self) -> None:
-        """Write what passing a BKPT instruction has left for the next run, because somebody looks at the core first."""
+        """Make the stop complete, because somebody looks at the core: write what passing a BKPT has left, read the rest."""
         async with self.memory.exclusive():
-            if self._unwritten:
-                batch = Batch()
-                for regsel, value in self._unwritten.items():
-                    batch.write_core(regsel, value)
-                await self.memory.run(batch)
-                self._unwritten = {}
+            self._calls.end()
+            batch = Batch()
+            for regsel, value in self._unwritten.items():
+                batch.write_core(regsel, value)
+            registers = None
+            if self.stop is not None and len(self.stop.registers) < len(SNAPSHOT):
+                registers = batch.read_core(*SNAPSHOT)
+            await self.memory.run(batch)
+            self._unwritten = {}
+            if self.stop is not None and registers is not None:
+                self.stop = replace(self.stop, registers=dict(zip(SNAPSHOT, registers.value, strict=True)))
 
     async def _require_stop(self, attempt: str) -> Stop:
         stop = await self.poll()
@@ -173,6 +193,9 @@ class CoreControl(Halting):
         """
         async with self.memory.exclusive():
             stop = await self._require_stop(f"Reading {register_name(regsel)}")
+            if regsel in SNAPSHOT and regsel not in stop.registers:
+                await self.settle()
+                stop = self.stop or stop
             return await self._registers.read(stop, regsel)
 
     async def write_register(self, regsel: int, value: int) -> None:
@@ -180,7 +203,7 @@ class CoreControl(Halting):
         async with self.memory.exclusive():
             stop = await self._require_stop(f"Writing {register_name(regsel)}")
             await self.settle()
-            self.stop = await self._registers.write(stop, regsel, value)
+            self.stop = await self._registers.write(self.stop or stop, regsel, value)
 
     async def reread(self) -> Stop | None:
         """Look again after something else has used the core, a loader for instance: nothing kept is believed.

@@ -27,6 +27,8 @@ class ProbeInfo:
     serial: str
     firmware: str
     selector: str
+    gathers_words: bool = True
+    """Single words in a row cost little more than one of them."""
 
 
 class Probe(Protocol):

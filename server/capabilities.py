@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from ..arm.core import ConnectMode
@@ -76,7 +77,7 @@ class Core(Protocol):
         """By REGSEL."""
         ...
 
-    async def answer_bkpt(self, result: int) -> None:
+    async def answer_bkpt(self, result: int, reads: Iterable[tuple[int, int]] = ()) -> None:
         """r0 for the program's own BKPT instruction, written with the next run."""
         ...
 

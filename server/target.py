@@ -205,9 +205,12 @@ class Target:
         if address is not None:
             await self.write_register(PC, address)
 
-    async def answer_bkpt(self, result: int) -> None:
-        """Put ``result`` into r0 of a program that asked by BKPT; the next resume or step passes over that."""
-        await self._core.answer_bkpt(result)
+'    async def answer_bkpt(self, result: int, reads: Iterable[tuple[int, int]] = ()) -> None:
+        """Put ``result`` into r0 of a program that asked for something by BKPT; the next resume or step passes over it.
+
+        ``reads``: (address, length) of memory that its next such question may point at.
+        """
+        await self._core.answer_bkpt(result, reads)
 
     def repeat_bkpt(self) -> None:
         """Have the program ask again, by the same BKPT instruction, at the next resume or step."""

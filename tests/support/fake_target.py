@@ -6,7 +6,7 @@ breakpoint above pc, and without one until it is halted. Nothing here is shared 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -244,7 +244,8 @@ class FakeCore:
         await self._enter(f"write_register {regsel} {value:#x}")
         self.registers[regsel] = value
 
-    async def answer_bkpt(self, result: int) -> None:
+    async def answer_bkpt(self, result: int, reads: Iterable[tuple[int, int]] = ()) -> None:
+        del reads
         await self.write_register(0, result)
 
     def repeat_bkpt(self) -> None:
