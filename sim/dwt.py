@@ -21,6 +21,7 @@ _READ = 5
 _WRITE = 6
 _READ_WRITE = 7
 _PCSR = 0x1C
+_WIDEST = 8  # bytes of one access
 
 
 class Dwt(Peripheral):
@@ -171,12 +172,18 @@ class Dwt(Peripheral):
             self._watches.append(self.core.engine.watch_code(address, lambda _: self.matched(index)))
 
     def watch_data(self, index: int, base: int, size: int, *, stores: bool) -> None:
-        """Let comparator ``index`` match loads or stores there."""
+        """Let comparator ``index`` match loads or stores there, also wider ones that begin before."""
         engine = self.core.engine
         key = (stores, base, size, index)
+
+        def accessed(address: int, _value: int, width: int) -> None:
+            if address + width > base:
+                self.matched(index)
+
         if key not in self._pool:
             trap = engine.trap_writes if stores else engine.trap_reads
-            self._pool[key] = trap(base, size, lambda _address, _value, _width: self.matched(index))
+            first = max(base - _WIDEST + 1, 0)
+            self._pool[key] = trap(first, base + size - first, accessed)
         self._pool[key](True)
         self._traps.append(self._pool[key])
 
