@@ -30,9 +30,10 @@ class CoreControl(Halting):
         """Let the core run, with all breakpoints of the table in place and interrupts unmasked.
 
         A breakpoint that stopped the core is stepped over first, that one alone being out; one at which PC was
-        set since then, or that a step has led to, is met. When this step ends with another reason to stop, the core stays halted and
-        ``poll`` reports it. A BKPT instruction of the program's own at which the core stopped is passed over;
-        GDB, too, passes over those it knows of, and then PC is past it already. A core that runs is left running.
+        set since then, or that a step has led to, is met. When this step ends with another reason to stop, the
+        core stays halted and ``poll`` reports it. A BKPT instruction of the program's own at which the core
+        stopped is passed over; GDB, too, passes over those it knows of, and then PC is past it already. A core
+        that runs is left running.
         """
         async with self.memory.exclusive():
             stop = await self.poll()
@@ -165,7 +166,7 @@ class CoreControl(Halting):
         self.stop = replace(self.stop, registers={**self.stop.registers, **changes})
 
     async def settle(self) -> None:
-        """Make the stop complete, because somebody looks at the core: write what passing a BKPT has left, read the rest."""
+        """Make the stop complete, because somebody looks: write what passing a BKPT has left, read the rest."""
         async with self.memory.exclusive():
             self._calls.end()
             batch = Batch()

@@ -205,8 +205,8 @@ class Target:
         if address is not None:
             await self.write_register(PC, address)
 
-'    async def answer_bkpt(self, result: int, reads: Iterable[tuple[int, int]] = ()) -> None:
-        """Put ``result`` into r0 of a program that asked for something by BKPT; the next resume or step passes over it.
+    async def answer_bkpt(self, result: int, reads: Iterable[tuple[int, int]] = ()) -> None:
+        """Put ``result`` into r0 of a program that asked by BKPT; the next resume or step passes over that.
 
         ``reads``: (address, length) of memory that its next such question may point at.
         """

@@ -62,6 +62,12 @@ class Space:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self._reads: list[tuple[int, int]] = []
+
+    def take_reads(self) -> list[tuple[int, int]]:
+        """What has been looked at, as (address, length), since this was asked last."""
+        reads, self._reads = self._reads, []
+        return reads
 
     async def read(self, address: int, length: int) -> bytes:
         """Exactly ``length`` bytes; Refused when they are not to be had."""
@@ -93,6 +99,8 @@ class Space:
         """Refused unless all of it lies in the memory map, in RAM for ``writes``."""
         if self._room(address, writes=writes) < length:
             raise _wild(address, length, writes=writes)
+        if not writes:
+            self._reads.append((address, length))
 
     def _room(self, address: int, *, writes: bool = False) -> int:
         """Bytes from ``address`` to where the memory ends that it lies in."""
@@ -103,6 +111,13 @@ class Space:
         while (region := region_at(regions, end)) is not None and (region.kind == "ram" or not writes):
             end = region.end
         return end - address
+
+    async def stack(self) -> int:
+        """The program's sp."""
+        await self._target.settle()
+        stop = self._target.stop
+        assert stop is not None
+        return stop.sp
 
     async def name(self, address: int, length: int) -> Name:
         """A string whose length the program told; its NUL must follow."""

@@ -38,23 +38,21 @@ class Calls:
     errno: int = 0
     started: float = field(default_factory=trio.current_time)
 
-    async def carry_out(self, number: int, parameter: int, stack: int) -> Result:
-        """Carry out operation ``number`` with r1 as ``parameter``; ``stack`` is the program's sp.
+    async def carry_out(self, number: int, parameter: int) -> Result:
+        """Carry out operation ``number`` with r1 as ``parameter``.
 
         Raises Refused when the answer is -1, Interrupted, and HaltpointError when the target cannot be read.
         """
         try:
-            return await self._carry_out(number, parameter, stack)
+            return await self._carry_out(number, parameter)
         except Refused as refusal:
             self.errno = refusal.errno
             raise
 
-    async def _carry_out(self, number: int, parameter: int, stack: int) -> Result:
+    async def _carry_out(self, number: int, parameter: int) -> Result:
         operation = BY_NUMBER.get(number)
         if operation is None:
             raise Refused(ENOSYS, f"The specification has no operation {number:#x}.")
-        if operation.name == "SYS_READC":
-            return await self.host.read_character(stack)
         if operation.kind is Kind.BLOCK:
             words = await self.space.words(parameter, operation.words)
             return await _WITH_BLOCK[operation.name](self, words, parameter)
@@ -165,6 +163,10 @@ async def _write0(calls: Calls, address: int) -> int:
     return 0
 
 
+async def _readc(calls: Calls, _parameter: int) -> int:
+    return await calls.host.read_character()
+
+
 # ------------------------------------------------------------------------------------ time
 
 
@@ -250,6 +252,7 @@ _WITH_BLOCK: Mapping[str, Callable[[Calls, tuple[int, ...], int], Awaitable[Resu
 _PLAIN: Mapping[str, Callable[[Calls, int], Awaitable[Result]]] = {
     "SYS_WRITEC": _writec,
     "SYS_WRITE0": _write0,
+    "SYS_READC": _readc,
     "SYS_CLOCK": _clock,
     "SYS_TIME": _time,
     "SYS_ERRNO": _errno,

@@ -42,9 +42,8 @@ class ConsoleHost:
             _no_file(descriptor)
         return await self._console.write(descriptor, buffer)
 
-    async def read_character(self, stack: int) -> int:
+    async def read_character(self) -> int:
         """Refused."""
-        del stack
         raise Refused(ENOSYS, "It reads a character from the console; --semihosting gdb or server lets it.")
 
     async def seek(self, descriptor: int, position: int) -> None:
@@ -73,6 +72,9 @@ class ConsoleHost:
         raise Refused(EACCES, f"It wants the command '{command}' to be carried out; only --semihosting gdb does that.")
 
     async def close_all(self) -> None:
+        """Nothing is ever open."""
+
+    def abandon(self) -> None:
         """Nothing is ever open."""
 
 

@@ -80,9 +80,9 @@ class GdbHost:
                 break
         return done
 
-    async def read_character(self, stack: int) -> int:
-        """By way of a byte below the program's stack, which is put back."""
-        place = Buffer(self._space, (stack - 4) & 0xFFFF_FFFC, 4)
+    async def read_character(self) -> int:
+        """By way of a word below the program's stack, which is put back."""
+        place = Buffer(self._space, (await self._space.stack() - 4) & 0xFFFF_FFFC, 4)
         before = await place.load()
         try:
             if not await self._ask(f"Fread,{STDIN:x},{place.address:x},1"):
@@ -128,6 +128,10 @@ class GdbHost:
         for descriptor in sorted(self._open):
             with contextlib.suppress(Refused, Interrupted, HaltpointError):
                 await self.close(descriptor)
+
+    def abandon(self) -> None:
+        """GDB closes its files when it leaves."""
+        self._open.clear()
 
     async def _ask(self, request: str) -> int:
         """The call's result; raises Refused for -1, Interrupted for a call that Ctrl-C kept from taking place."""

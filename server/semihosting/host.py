@@ -106,8 +106,8 @@ class Host(Protocol):
         """The number of bytes taken from ``buffer``."""
         ...
 
-    async def read_character(self, stack: int) -> int:
-        """A byte from the console. ``stack`` is the program's sp; below it is room for four bytes."""
+    async def read_character(self) -> int:
+        """A byte from the console."""
         ...
 
     async def seek(self, descriptor: int, position: int) -> None:
@@ -135,5 +135,9 @@ class Host(Protocol):
         ...
 
     async def close_all(self) -> None:
-        """The program has ended, or the client leaves."""
+        """The program has ended: close what it has left open."""
+        ...
+
+    def abandon(self) -> None:
+        """The client is gone: close what is open here, and ask nobody."""
         ...

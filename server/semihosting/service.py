@@ -70,31 +70,35 @@ class Semihosting:
         """See Interceptor."""
         if stop.bkpt != SEMIHOSTING_BKPT or self.options.kind is HostKind.OFF:
             return stop
-        calls = await self._calls_of(client)
+        calls = self._calls_of(client)
         number = stop.registers[0]
         try:
-            result = await calls.carry_out(number, stop.registers[1], stop.sp)
+            result = await calls.carry_out(number, stop.registers[1])
         except Refused as refusal:
             self._tell(number, stop, refusal.sentence)
             result = FAILED
         except Interrupted:
             client.target.repeat_bkpt()
-            return replace(stop, reason=StopReason.HALT_REQUEST, bkpt=None)
+            await client.target.settle()
+            return replace(client.target.stop or stop, reason=StopReason.HALT_REQUEST)
         except NotYet:
             client.target.repeat_bkpt()
             return None
+        reads = calls.space.take_reads()
         if isinstance(result, Exited):
+            await client.target.settle()
             return result
-        await client.target.answer_bkpt(result)
+        await client.target.answer_bkpt(result, reads)
         if calls.host.interrupted:
             calls.host.interrupted = False
+            await client.target.settle()
             return replace(client.target.stop or stop, reason=StopReason.HALT_REQUEST)
         return None
 
-    async def _calls_of(self, client: Client) -> Calls:
+    def _calls_of(self, client: Client) -> Calls:
         if self._calls is None or client is not self._client:
             if self._calls is not None:
-                await self._calls.close_all()
+                self._calls.host.abandon()
             space = Space(client.target)
             self._calls = Calls(space, self._host(client, space), self.options.command_line, self.options.date)
             self._client = client

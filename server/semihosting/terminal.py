@@ -101,9 +101,8 @@ class TerminalHost:
                 break
         return done
 
-    async def read_character(self, stack: int) -> int:
+    async def read_character(self) -> int:
         """From the terminal."""
-        del stack
         data = await self._typed(1)
         if not data:
             raise Refused(EIO)
@@ -134,6 +133,10 @@ class TerminalHost:
         raise Refused(EACCES, f"It wants the command '{command}' to be carried out; only --semihosting gdb does that.")
 
     async def close_all(self) -> None:
+        """See Host."""
+        self.abandon()
+
+    def abandon(self) -> None:
         """See Host."""
         if self._files is not None:
             self._files.close_all()
