@@ -14,9 +14,10 @@ from .plain import PlainPlan
 from .sector_bank import PGAERR, PGPERR, WRPERR
 from .sector_flash import EOP, MER, MER1, OPERR, PGSERR, RDERR, SectorFlash, SectorPlan, SectorTiming
 from .sector_options import SectorOptionPlan
+from .stream_dma import StreamPlan
 from .words import words
 
-__all__ = ["F4_CHIPS", "F4_CLOCKS", "F4_FAMILIES", "F4_PLAIN", "F4_TIMING", "stream_dma"]
+__all__ = ["F4_CHIPS", "F4_CLOCKS", "F4_DMAS", "F4_FAMILIES", "F4_PLAIN", "F4_TIMING", "STREAM_IRQS"]
 
 HSI_HZ = 16_000_000
 
@@ -159,17 +160,13 @@ _FLASH_F429 = replace(
 # --- the rest
 
 
-def stream_dma() -> str:
-    """Return the register map of one DMA controller; a stream that is enabled is not modelled."""
-    lines = ["LISR 0 0 0", "HISR 4 0 0", "LIFCR 8 0 0", "HIFCR C 0 0"]
-    for n in range(8):
-        at = 0x10 + 0x18 * n
-        lines += [f"S{n}CR {at:X} 0 0FEFFFFF", f"S{n}NDTR {at + 4:X} 0 FFFF", f"S{n}PAR {at + 8:X} 0 FFFFFFFF"]
-        lines += [f"S{n}M0AR {at + 12:X} 0 FFFFFFFF", f"S{n}M1AR {at + 16:X} 0 FFFFFFFF", f"S{n}FCR {at + 20:X} 21 87"]
-    return "\n".join(lines)
-
-
-_STREAMS = {f"S{n}CR": 1 for n in range(8)}
+STREAM_IRQS = ((*range(11, 18), 47), (*range(56, 61), 68, 69, 70))
+"""Interrupts of the streams of both controllers, on F4, F7 and H7."""
+CCM = (0x1000_0000, 0x1_0000)
+F4_DMAS = (
+    StreamPlan("DMA1", 0x4002_6000, ("AHB1ENR", 21), STREAM_IRQS[0], between_memories=False, unreachable=(CCM,)),
+    StreamPlan("DMA2", 0x4002_6400, ("AHB1ENR", 22), STREAM_IRQS[1], unreachable=(CCM,)),
+)
 _EXTI = """
     IMR 00 0 7FFFFF
     EMR 04 0 7FFFFF
@@ -214,8 +211,6 @@ F4_PLAIN = PlainPlan(
         ("PWR", 0x4000_7000, (_A1, 28), "CR 00 4000 43FF\nCSR 04 4000 300", {}),
         ("SYSCFG", 0x4001_3800, (_A2, 14), _SYSCFG, {"MEMRM": 0xFFF}),
         ("EXTI", 0x4001_3C00, None, _EXTI, {}),
-        ("DMA1", 0x4002_6000, (_AHB, 21), stream_dma(), _STREAMS),
-        ("DMA2", 0x4002_6400, (_AHB, 22), stream_dma(), _STREAMS),
     ),
     crc=(0x4002_3000, (_AHB, 12)),
     places=(
@@ -246,6 +241,7 @@ _F407 = Family(
     wwdg_gate=(_A1, 11),
     wwdg_prescaler=(7, 2),
     iwdg_window=False,
+    dmas=F4_DMAS,
 )
 F4_FAMILIES = {
     "f407": _F407,

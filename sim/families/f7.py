@@ -8,7 +8,7 @@ from functools import partial
 from ..chip import KIB, MS, SRAM, US, ChipModel, FlashBank, Ram
 from .clocks import Oscillator
 from .debug_mcu import DebugPlan
-from .f4 import F4_CLOCKS, F4_PLAIN, F4_TIMING
+from .f4 import F4_CLOCKS, F4_DMAS, F4_PLAIN, F4_TIMING
 from .family import Family, SystemMemory
 from .sector_bank import PGAERR, PGPERR, WRPERR
 from .sector_flash import EOP, OPERR, PGSERR, SectorFlash, SectorPlan
@@ -94,11 +94,6 @@ _PWR = """
     CSR2 0C 0 3F00
 """
 _A1, _A2, _AHB = "APB1ENR", "APB2ENR", "AHB1ENR"
-_FILES = {
-    name: (name, base, gate, text, refuse)
-    for name, base, gate, text, refuse in F4_PLAIN.files
-    if name in {"EXTI", "DMA1", "DMA2"}
-}
 _SYSCFG = """
     MEMRMP 00 0 0
     PMC 04 0 00800000
@@ -124,7 +119,7 @@ _PLAIN = replace(
     files=(
         ("PWR", 0x4000_7000, (_A1, 28), _PWR, {}),
         ("SYSCFG", 0x4001_3800, (_A2, 14), _SYSCFG, {"MEMRMP": 0xD00}),
-        *_FILES.values(),
+        next(one for one in F4_PLAIN.files if one[0] == "EXTI"),
     ),
 )
 F7_FAMILIES = {
@@ -136,6 +131,8 @@ F7_FAMILIES = {
         make_flash=partial(SectorFlash, _FLASH),
         wwdg_gate=(_A1, 11),
         boot_base=ITCM_FLASH,
+        wwdg_prescaler=(7, 2),
+        dmas=tuple(replace(plan, unreachable=((0, 16 * KIB),)) for plan in F4_DMAS),
     )
 }
 F7_CHIPS = (

@@ -12,6 +12,7 @@ from ..clock import VirtualClock
 from .clocks import ClockPlan
 from .debug_mcu import DebugPlan
 from .plain import PlainPlan
+from .stream_dma import StreamPlan
 
 __all__ = ["DmaPlan", "Family", "FamilyFlash", "FlashHost", "SystemMemory"]
 
@@ -97,7 +98,7 @@ class Family:
     plain: PlainPlan
     make_flash: Callable[[ChipModel, FlashHost], FamilyFlash]
     wwdg_gate: tuple[str, int]
-    dmas: tuple[DmaPlan, ...] = ()
+    dmas: tuple[DmaPlan | StreamPlan, ...] = ()
     lsi_hz: int = 32_000
     iwdg_window: bool = True
     iwdg_base: int = 0x4000_3000

@@ -9,9 +9,10 @@ from ..chip import KIB, MS, SRAM, US, ChipModel, FlashBank, Ram
 from ..rcc import ResetCause
 from .clocks import ClockPlan, Oscillator
 from .debug_mcu import DebugPlan
-from .f4 import stream_dma
+from .f4 import STREAM_IRQS
 from .family import Family, SystemMemory
 from .plain import PlainPlan
+from .stream_dma import StreamPlan
 from .word_flash import WordFlash, WordPlan, WordTiming
 from .words import words
 
@@ -137,7 +138,6 @@ _TIMING = WordTiming(
     sector=(2000 * MS, 1600 * MS, 1100 * MS, 1000 * MS),
     bank=(16_000 * MS, 12_000 * MS, 10_000 * MS, 8_000 * MS),
 )
-_STREAMS = {f"S{n}CR": 1 for n in range(8)}
 _PWR = """
     CR1    00 F000C000 0007C3F1
     CSR1   04 4000 0
@@ -156,6 +156,8 @@ _FUNNEL = """
     LAR      FB0 0   0
     LSR      FB4 1   0
 """
+_MULTIPLEXER = "\n".join(f"C{n}CR {4 * n:X} 0 1F7F01FF" for n in range(16))
+_TIGHTLY_COUPLED = ((0, 64 * KIB), (SRAM, 128 * KIB))  # DMA1 and DMA2 do not reach them (RM0433 2.1)
 _PLAIN = PlainPlan(
     port_base=0x5802_0000,
     port_gate=("AHB4ENR", 0),
@@ -175,8 +177,7 @@ _PLAIN = PlainPlan(
     files=(
         ("PWR", 0x5802_4800, None, _PWR, {}),
         ("SWTF", 0x5C00_4000, None, _FUNNEL, {}),
-        ("DMA1", 0x4002_0000, ("AHB1ENR", 0), stream_dma(), _STREAMS),
-        ("DMA2", 0x4002_0400, ("AHB1ENR", 1), stream_dma(), _STREAMS),
+        ("DMAMUX1", 0x4002_0800, None, _MULTIPLEXER, {}),
     ),
     file_sizes={"SWTF": 0x1000},
     crc=(0x5802_4C00, ("AHB4ENR", 19)),
@@ -206,6 +207,10 @@ _H743 = Family(
     iwdg_base=0x5800_4800,
     wwdg_base=0x5000_3000,
     boot_base=0x0800_0000,
+    dmas=(
+        StreamPlan("DMA1", 0x4002_0000, ("AHB1ENR", 0), STREAM_IRQS[0], unreachable=_TIGHTLY_COUPLED),
+        StreamPlan("DMA2", 0x4002_0400, ("AHB1ENR", 1), STREAM_IRQS[1], unreachable=_TIGHTLY_COUPLED),
+    ),
 )
 H7_FAMILIES = {"h743": _H743}
 H7_CHIPS = (

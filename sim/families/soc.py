@@ -19,6 +19,7 @@ from .clocks import Clocks
 from .debug_mcu import DebugMcu
 from .family import DmaPlan, FlashHost, SystemMemory
 from .plain import ShadowCrc, fill_places, plain_peripherals
+from .stream_dma import StreamDma, StreamPlan
 
 __all__ = ["FamilySoc"]
 
@@ -74,8 +75,17 @@ class FamilySoc:
         machine.core.on_time_change(self._freeze_watchdogs)
         self.dbgmcu.on_change = self._freeze_watchdogs
 
-    def _dma(self, plan: DmaPlan) -> Dma:
+    def _dma(self, plan: DmaPlan | StreamPlan) -> Dma | StreamDma:
         machine, rcc = self.machine, self.rcc
+        if isinstance(plan, StreamPlan):
+            return StreamDma(
+                plan,
+                bus=machine.bus,
+                clock=machine.clock,
+                clock_on=lambda: rcc.enabled(*plan.gate),
+                core_hz=lambda: rcc.core_hz,
+                irq=lambda stream: machine.set_irq(plan.irqs[stream]),
+            )
         return Dma(
             plan.name,
             plan.base,
@@ -134,7 +144,7 @@ class FamilySoc:
     # --- resets
 
     def _reset_peripherals(self, register: str, bits: int) -> None:
-        for one in (self.wwdg, *self.plain):
+        for one in (self.wwdg, *self.dmas, *self.plain):
             if one.gate is not None and one.gate[0] == register and bits >> one.gate[1] & 1:
                 one.reset()
 
