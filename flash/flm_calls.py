@@ -128,6 +128,7 @@ class Caller:
         await self._require_return(calls, state)
         result = state.registers[RESULT]
         if result:
+            await self.check_stack(calls)
             left = state.registers[LEFT] if len(calls.each) > 1 else 1
             number = len(calls.each) - min(max(left, 1), len(calls.each))
             raise FlashError(

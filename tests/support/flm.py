@@ -25,6 +25,7 @@ from haltpoint.flash.selection import Selection
 from haltpoint.flash.session import FlashSession
 from haltpoint.probes.discovery import UsbHost, list_probes, open_probe
 from haltpoint.sim.board import Board, open_board
+from support.flash_load import ticking
 
 __all__ = ["GENERIC", "FlmBench", "compiled", "generic", "make_pack", "needs_gcc", "on_flm_board"]
 
@@ -102,8 +103,9 @@ def on_flm_board(
     *algorithms: Algorithm,
     ram: tuple[int, int] | None = RAM,
 ) -> None:
-    """Run ``test`` on a board, in the board's time."""
+    """Run ``test`` on a board, in the board's time. Its firmware is that of ``ticking``, not started yet."""
     board = open_board(selector)
+    board.write_flash(board.chip.flash_base, ticking(base=board.chip.flash_base))
 
     async def main() -> None:
         host = UsbHost(board.backend, board.sleep)
@@ -111,6 +113,7 @@ def on_flm_board(
         core = CortexM(Memory(probe, InlineExecutor()))
         try:
             await core.connect(ConnectMode.HALT)
+            await core.reset(halt=True)
             chip = await Selection(algorithms=algorithms, ram=ram).resolve(core.memory)
             assert isinstance(chip, AlgorithmChip)
             if chip.known is not None:

@@ -79,7 +79,7 @@ CODE int EraseSector(word address)
 #ifdef DEEP_STACK
 static __attribute__((noinline)) word deep(volatile word *place)
 {
-    for (int i = 0; i < 400; i++)
+    for (int i = 0; i < 280; i++)
         place[i] = 0x11111111;
     return place[200];
 }
@@ -99,7 +99,7 @@ CODE int ProgramPage(word address, word size, unsigned char *buffer)
     __asm__ volatile("sub sp, #16; bx lr");
 #endif
 #ifdef DEEP_STACK
-    word place[400];
+    word place[280];
     deep(place);
 #endif
     volatile word *to = (volatile word *)address;
