@@ -46,6 +46,8 @@ class Client:
     """Set by ``monitor gdb_sync``: the next step only reports where the target stands."""
     probe_lost: bool = False
     """The session is over, and the probe has to be opened anew."""
+    exited: int | None = None
+    """The program has ended with this status, and the client has not run it anew since."""
     told_to_flush: bool = False
     """The user has been told once how to make GDB look at the registers again."""
 

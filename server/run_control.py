@@ -24,7 +24,7 @@ from .packets import resume, session_control
 from .packets.base import Packet
 from .packets.resume import is_resume
 from .protocol import Event, Interrupt
-from .stop_replies import SIGTRAP, exit_reply, stop_reply, unreadable_stop_reply
+from .stop_replies import SIGINT, SIGTRAP, exit_reply, stop_reply, unreadable_stop_reply
 from .watch import Watch
 
 __all__ = ["Happening", "RunControl", "State", "happening"]
@@ -129,8 +129,11 @@ class RunControl(ABC):
             # What the client asked for is still to be reported, whatever the core had stopped for.
             await self.client.target.settle()
             outcome = replace(self.client.target.stop or stop, reason=StopReason.HALT_REQUEST)
+        elif isinstance(outcome, Stop) and outcome.reason is StopReason.HALT_REQUEST is not stop.reason:
+            signal = SIGINT  # the user pressed Ctrl-C while an interceptor was at work
         if isinstance(outcome, Exited):
             log.info("The program ended with status %d.", outcome.code)
+            self.client.exited = outcome.code
             await self.report(exit_reply(outcome.code))
         else:
             await self.report(await self.describe(outcome, signal))
@@ -170,6 +173,7 @@ class RunControl(ABC):
 
     def note_resume(self, packet: Packet) -> None:
         """What to do again after a stop that does not concern the client."""
+        self.client.exited = None
         if isinstance(packet, resume.Resume) and packet.range is not None:
             self._again = partial(self._step_on, *packet.range)
         else:

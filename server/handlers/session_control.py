@@ -7,6 +7,7 @@ from ..packets import file_io, table
 from ..packets import session_control as packets
 from ..protocol import PACKET_SIZE
 from ..replies import OK, SILENCE, Data, Failure, Reply, ReportStop
+from ..stop_replies import exit_reply
 from .base import handles
 
 __all__: list[str] = []
@@ -60,13 +61,19 @@ async def extended_mode(client: Client, _packet: packets.ExtendedMode) -> Reply:
 
 @handles(packets.HaltReason)
 async def halt_reason(client: Client, _packet: packets.HaltReason) -> Reply:
-    """A client that asks takes the target for stopped, so it is stopped, or shown as if it were."""
+    """A client that asks takes the target for stopped, so it is stopped, or shown as if it were.
+
+    GDB asks after an exit, in extended mode, whether there is a program again; a chip that stands at its end has none.
+    """
+    if client.exited is not None:
+        return Data(exit_reply(client.exited))
     return ReportStop(await client.target.show())
 
 
 @handles(packets.Attach)
 async def attach(client: Client, _packet: packets.Attach) -> Reply:
     """Whatever the process id: there is one core."""
+    client.exited = None
     return ReportStop(await client.target.show())
 
 
@@ -93,6 +100,7 @@ async def kill_process(client: Client, _packet: packets.KillProcess) -> Reply:
 @handles(packets.Run)
 async def run(client: Client, _packet: packets.Run) -> Reply:
     """Reset, and stand at the first instruction."""
+    client.exited = None
     stop = await client.target.reset(halt=True)
     if stop is None:
         return Failure("Running the program anew failed: the core did not stop at the reset vector.")
@@ -102,5 +110,6 @@ async def run(client: Client, _packet: packets.Run) -> Reply:
 @handles(packets.Restart)
 async def restart(client: Client, _packet: packets.Restart) -> Reply:
     """As vRun, but no reply is expected: GDB goes on to read the registers."""
+    client.exited = None
     await client.target.reset(halt=True)
     return SILENCE
