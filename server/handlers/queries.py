@@ -14,6 +14,8 @@ from .base import handles
 __all__: list[str] = []
 
 THREADS = f'<?xml version="1.0"?>\n<threads>\n<thread id="{THREAD:x}" name="core"/>\n</threads>\n'.encode()
+NO_THREADS = b'<?xml version="1.0"?>\n<threads>\n</threads>\n'
+"""A program that has ended has none: GDB would take one for a program that runs again."""
 
 
 @handles(threads.SelectThread)
@@ -35,9 +37,9 @@ async def current_thread(_client: Client, _packet: threads.CurrentThread) -> Rep
 
 
 @handles(threads.FirstThreads)
-async def first_threads(_client: Client, _packet: threads.FirstThreads) -> Reply:
+async def first_threads(client: Client, _packet: threads.FirstThreads) -> Reply:
     """All of them."""
-    return Data(f"m{THREAD:x}".encode())
+    return Data(f"m{THREAD:x}".encode() if client.exited is None else b"l")
 
 
 @handles(threads.NextThreads)
@@ -74,9 +76,9 @@ async def read_memory_map(client: Client, packet: packets.ReadMemoryMap) -> Repl
 
 
 @handles(packets.ReadThreads)
-async def read_threads(_client: Client, packet: packets.ReadThreads) -> Reply:
+async def read_threads(client: Client, packet: packets.ReadThreads) -> Reply:
     """The one thread."""
-    return _part(THREADS, packet)
+    return _part(THREADS if client.exited is None else NO_THREADS, packet)
 
 
 def _part(document: bytes, packet: packets.Transfer) -> Reply:
