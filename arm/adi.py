@@ -17,7 +17,7 @@ from ..probes.debug_port import SELECT, DapFaultError, DapWaitError, DebugPort, 
 from ..probes.errors import AccessFaultError, LinkError, NoTargetError, PollTimeoutError, WaitError
 from ..probes.probe import Probe, ProbeInfo
 from .adi_plan import NotReadyError, Place, Plan, PortState, attempt_for, select_word
-from .dap import AP_IDR, AP_TAR
+from .dap import AP_IDR, AP_TAR, ApKind
 from .link_check import check_memory, check_register, make_true
 from .registers_debug import DCRDR, DCRSR, DHCSR
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MEM_AP_CLASS: Final = 8  # AP_IDR.CLASS (IHI0031F C1.3)
 HIGHEST_AP: Final = 3
+AHB_KINDS: Final = (ApKind.AHB3, ApKind.AHB5, ApKind.AHB5_HPROT)
 POLL_PAUSES: Final = (0.0, 0.0, 0.0005, 0.001, 0.002, 0.004, 0.008)
 """Seconds between two looks of a poll; after the last one it stays at that."""
 CLEARED_BY_READING: Final = DHCSR.S_RESET_ST.mask | DHCSR.S_RETIRE_ST.mask
@@ -93,8 +94,13 @@ class AdiProbe:
         return ""
 
     def _find_memory_ap(self) -> int:
-        """The number of the first access port that is a MEM-AP; raises NoTargetError when there is none."""
-        found = []
+        """The number of the access port behind which the core is; raises NoTargetError when there is none.
+
+        That is the first one that leads to an AHB, else the first that leads to any memory: some chips put an APB-AP
+        before it.
+        """
+        found: list[str] = []
+        others: list[int] = []
         for ap in range(HIGHEST_AP + 1):
             batch = [
                 Transaction(ap=False, read=False, address=SELECT, value=select_word(ap, AP_IDR.address)),
@@ -104,7 +110,11 @@ class AdiProbe:
             found.append(f"0x{identity:08X}")
             if AP_IDR(identity).CLASS == MEM_AP_CLASS:
                 log.debug("AP %d: IDR 0x%08X", ap, identity)
-                return ap
+                if AP_IDR(identity).TYPE in AHB_KINDS:
+                    return ap
+                others.append(ap)
+        if others:
+            return others[0]
         raise NoTargetError(
             "Looking for the access port to memory",
             f"none of the first {HIGHEST_AP + 1} access ports is one (IDR {', '.join(found)})",

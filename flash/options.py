@@ -30,7 +30,8 @@ class Option:
         """What that means, "" if it is not worth a sentence."""
         value = self.value(words)
         meaning = self.meanings.get(value, "")
-        return f"{meaning} (option {self.name} = {value})." if meaning else ""
+        shown = f"0x{value:02X}" if self.width > 4 else str(value)
+        return f"{meaning} (option {self.name} = {shown})." if meaning else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """ST-Link commands as bytes, each with the length of its answer.
 
 Pure functions of values. A command is always exactly 16 bytes, zero where unused. Unless said
-otherwise an answer begins with a status word (see ``status``). Only access port 0 is used.
+otherwise an answer begins with a status word (see ``status``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ __all__ = ["Command", "MiscItem", "MiscOpcode", "Mode"]
 LENGTH = 16
 DEBUG = 0xF2
 DP_PORT = 0xFFFF
-AP = 0
 
 
 class Mode(IntEnum):
@@ -59,8 +58,6 @@ ENTER_SWD = _debug("ENTER", 2, 0x30, b"\xa3")
 READ_ALL_REGISTERS = _debug("READALLREGS", 88, 0x3A)
 RW_STATUS = _debug("GETLASTRWSTATUS", 2, 0x3B)
 RW_STATUS_2 = _debug("GETLASTRWSTATUS2", 12, 0x3E)
-INIT_AP = _debug("INIT_AP", 2, 0x4B, bytes((AP,)))
-CLOSE_AP = _debug("CLOSE_AP_DBG", 2, 0x4C, bytes((AP,)))
 GET_COM_FREQ = _debug("GET_COM_FREQ", 52, 0x62, b"\0")  # parameter 0: SWD
 
 # Memory commands by access width in bytes.
@@ -68,15 +65,25 @@ _READ_MEMORY = {1: 0x0C, 2: 0x47, 4: 0x07}
 _WRITE_MEMORY = {1: 0x0D, 2: 0x48, 4: 0x08}
 
 
-def read_memory(width: int, address: int, length: int) -> Command:
+def open_ap(ap: int) -> Command:
+    """Open an access port; READDEBUGREG and its kin then go through it."""
+    return _debug("INIT_AP", 2, 0x4B, bytes((ap,)))
+
+
+def close_ap(ap: int) -> Command:
+    """Close an access port."""
+    return _debug("CLOSE_AP_DBG", 2, 0x4C, bytes((ap,)))
+
+
+def read_memory(width: int, address: int, length: int, ap: int = 0) -> Command:
     """Read a block in accesses of ``width`` bytes. The answer is data alone, never shorter than two bytes."""
-    parameters = struct.pack("<IHB", address, length, AP)
+    parameters = struct.pack("<IHB", address, length, ap)
     return _debug(f"READMEM{8 * width}", max(length, 2), _READ_MEMORY[width], parameters)
 
 
-def write_memory(width: int, address: int, length: int) -> Command:
+def write_memory(width: int, address: int, length: int, ap: int = 0) -> Command:
     """Write the block that follows in accesses of ``width`` bytes. No answer; ask for the status afterwards."""
-    return _debug(f"WRITEMEM{8 * width}", 0, _WRITE_MEMORY[width], struct.pack("<IHB", address, length, AP))
+    return _debug(f"WRITEMEM{8 * width}", 0, _WRITE_MEMORY[width], struct.pack("<IHB", address, length, ap))
 
 
 def read_word(address: int) -> Command:
@@ -97,6 +104,11 @@ def read_core_register(regsel: int) -> Command:
 def write_core_register(regsel: int, value: int) -> Command:
     """Write a register of a halted core by DCRSR number."""
     return _debug("WRITEREG", 2, 0x34, struct.pack("<BI", regsel, value))
+
+
+def read_ap_register(ap: int, register: int) -> Command:
+    """Read a register of an access port; IDR can be read of one that is not open. Answers status and value."""
+    return _debug("READ_DAP_REG", 8, 0x45, struct.pack("<HH", ap, register))
 
 
 def write_debug_port(register: int, value: int) -> Command:

@@ -25,6 +25,11 @@ LOWEST_VOLTAGE = 1.5
 # ADIv5.2 B2.2.1: DP ABORT and its bits.
 ABORT = 0x0
 ABORT_CLEAR_STICKY = 0x1E  # ORUNERRCLR, WDERRCLR, STKERRCLR, STKCMPCLR
+# AP IDR: CLASS of a MEM-AP, TYPEs of those that lead to an AHB (IHI0031F C1.3).
+IDR = 0xFC
+MEM_AP, AHB_TYPES = 8, (0x1, 0x5, 0x8)
+HIGHEST_AP = 3
+SYSTEM_CONTROL_SPACE = range(0xE000_E000, 0xE000_F000)
 ABORT_STUCK_TRANSFER = 0x01  # DAPABORT; for a target that has kept answering WAIT
 
 _LEAVE: dict[int, Command] = {
@@ -47,6 +52,8 @@ class Link:
         self.sleep = sleep
         self.connected = False
         self.speed_khz = transport.identity.speed_khz  # what was asked for; set at every connect
+        self.ap = 0  # behind which the core is
+        self._looked = False  # for another one
         self._reset_low = False
         self._entered = False  # since the last ENTER there was no DEBUG_EXIT
 
@@ -84,11 +91,35 @@ class Link:
             log.debug("! ABORT %#x answered with status %#04x", bits, status)
 
     def open_ap(self) -> None:
-        """Open access port 0 where the firmware wants that."""
+        """Open the core's access port where the firmware wants that."""
         if self.firmware.has(Feature.AP_OPENING):
-            status = self.transport.query(commands.INIT_AP)[0]
+            status = self.transport.query(commands.open_ap(self.ap))[0]
             if status != OK:
                 raise self._with_supply(_connect_error(status))
+
+    def find_core(self) -> bool:
+        """Look once a connection whether the core is behind another access port than 0; True if it now goes there.
+
+        To be called when the system control space, which every core has, could not be reached: the first AHB-AP is
+        the core's.
+        """
+        if self._looked or not self.firmware.has(Feature.AP_OPENING):
+            return False
+        self._looked = True
+        self.clear_sticky()
+        for ap in range(HIGHEST_AP + 1):
+            answer = self.transport.query(commands.read_ap_register(ap, IDR))
+            identity = int.from_bytes(answer[4:8], "little")
+            if answer[0] == OK and identity >> 13 & 0xF == MEM_AP and identity & 0xF in AHB_TYPES:
+                break
+        else:
+            return False
+        if ap == self.ap:
+            return False
+        log.debug("the core is behind access port %d", ap)
+        self.ap = ap
+        self.open_ap()
+        return True
 
     # Modes
 
@@ -104,11 +135,12 @@ class Link:
             self.transport.order(leave)
 
     def connect(self) -> None:
-        """Enter SWD debug mode from any mode and open access port 0. NRST stays as ``set_reset`` left it.
+        """Enter SWD debug mode from any mode and open an access port. NRST stays as ``set_reset`` left it.
 
         Raises TargetPowerError, NoTargetError, LinkError, ProbeError.
         """
         self.leave_modes()
+        self.ap, self._looked = 0, False
         if self.mode() != Mode.DFU:
             self._require_supply()
         self.set_speed(self.speed_khz)
@@ -141,7 +173,7 @@ class Link:
             self.transport.query(commands.drive_nrst(low=False))
             self._reset_low = False
         if self.connected and self.firmware.has(Feature.AP_OPENING):
-            status = self.transport.query(commands.CLOSE_AP)[0]
+            status = self.transport.query(commands.close_ap(self.ap))[0]
             # J28 answers 0x1D to a close that worked.
             if status != OK and self.firmware.has(Feature.CLOSE_AP_STATUS):
                 log.debug("! CLOSE_AP_DBG answered with status %#04x", status)
@@ -240,6 +272,8 @@ class Patience:
             self._doubted = True
             self._link.clear_sticky()
             self._link.sleep(WAIT_PAUSES[1])
+            return
+        if kind is Kind.FAULT and attempt.address in SYSTEM_CONTROL_SPACE and self._link.find_core():
             return
         raise self._link.failure(code, attempt, fault_address)
 

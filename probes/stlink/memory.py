@@ -98,7 +98,7 @@ class MemoryPort:
     def _read_piece(self, piece: Piece, attempt: Attempt) -> bytes:
         if piece.width == piece.length == 4:
             return self.read_word(piece.address, attempt).to_bytes(4, "little")
-        command = commands.read_memory(piece.width, piece.address, piece.length)
+        command = commands.read_memory(piece.width, piece.address, piece.length, self._link.ap)
         # A failed read answers with what was in the probe's buffer before: only the status makes it data.
         return self._settled(lambda: self._transport.query(command), piece, attempt)[: piece.length]
 
@@ -106,7 +106,7 @@ class MemoryPort:
         if piece.width == piece.length == 4:
             self.write_word(piece.address, int.from_bytes(data, "little"), attempt)
             return
-        command = commands.write_memory(piece.width, piece.address, piece.length)
+        command = commands.write_memory(piece.width, piece.address, piece.length, self._link.ap)
         self._settled(lambda: self._order(command, data), piece, attempt)
 
     def _order(self, command: commands.Command, data: bytes) -> bytes:
@@ -154,7 +154,7 @@ class MemoryPort:
 
     def _list_once(self, run: Sequence[Access]) -> tuple[list[int | None], int]:
         """Send one list; return the results up to the first failure, and that failure's status."""
-        items = word_items(run)
+        items = word_items(run, self._link.ap)
         self._transport.order(commands.rw_misc_out(len(items)), commands.rw_misc_payload(items))
         values, codes = commands.rw_misc_parse(self._transport.query(commands.rw_misc_in(len(items))))
         failed = next((n for n, code in enumerate(codes) if status_of(code).kind is not Kind.DONE), len(items))

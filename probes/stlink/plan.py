@@ -83,9 +83,9 @@ def word_run(accesses: Sequence[Access], start: int, limit: int) -> int:
     return len(accesses) - start
 
 
-def word_items(run: Sequence[Access]) -> list[MiscItem]:
+def word_items(run: Sequence[Access], ap: int = 0) -> list[MiscItem]:
     """The RW_MISC items of a run of single words."""
-    items: list[MiscItem] = [(MiscOpcode.AP_NUMBER, 0)]
+    items: list[MiscItem] = [(MiscOpcode.AP_NUMBER, ap)]
     for access in run:
         if isinstance(access, Write):
             items += [(MiscOpcode.ADDRESS, access.address), (MiscOpcode.WRITE, access.value & 0xFFFF_FFFF)]

@@ -43,7 +43,9 @@ class StLink:
         self._quick = False
         # DHCSR bits that a read nobody asked for has cleared.
         self._kept = 0
-        self._info = ProbeInfo(transport.identity.name, serial, str(link.firmware), f"stlink:{serial}", self._list_limit > 0)
+        self._info = ProbeInfo(
+            transport.identity.name, serial, str(link.firmware), f"stlink:{serial}", self._list_limit > 0
+        )
 
     @classmethod
     def open(cls, device: UsbDevice, serial: str, sleep: Callable[[float], None]) -> Self:

@@ -96,7 +96,7 @@ _ADVICE: dict[Kind, str] = {
     Kind.GARBLED: "Bits were damaged on the wire: choose a lower speed (--speed 480), shorten the wires, check GND.",
     Kind.UNVERIFIED: "Something else changes it at the same time, or it cannot hold this value.",
     Kind.PROBE: "Unplug the probe and plug it in again; if it comes back, update its firmware with ST's STSW-LINK007.",
-    Kind.CLOSED_AP: "The target's access port 0 cannot be opened: its debug port may be locked or without power.",
+    Kind.CLOSED_AP: "The target's access port cannot be opened: its debug port may be locked or without power.",
     Kind.WAIT: "The target's bus is stuck: it may be asleep, in reset or without clock; try connecting under reset.",
     Kind.FAULT: "Nothing may be there on this chip, its clock may be off, or readout protection may forbid it.",
 }

@@ -116,7 +116,7 @@ class ScriptedStLink(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is un
             return self._misc_answer()
         if op in (0x30, 0x21):
             self.mode = 2 if op == 0x30 else 1
-        lengths = {0x21: 0, 0x3E: 12, 0x31: 12, 0x61: 8, 0x62: 52}
+        lengths = {0x21: 0, 0x3E: 12, 0x31: 12, 0x45: 8, 0x61: 8, 0x62: 52}
         return b"\x80".ljust(lengths.get(op, 2), b"\0") if op != 0x21 else SILENT
 
     def _top_level(self, code: bytes) -> bytes:
