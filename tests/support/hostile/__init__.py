@@ -1,0 +1,1 @@
+"""Boards in the states that running firmware and other debuggers leave behind."""
