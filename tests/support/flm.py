@@ -31,6 +31,12 @@ __all__ = ["GENERIC", "FlmBench", "compiled", "generic", "make_pack", "needs_gcc
 
 SOURCES = Path(__file__).parents[1] / "flash" / "flm"
 FLAGS = "-mcpu=cortex-m0plus -mthumb -Os -ffreestanding -ffixed-r9 -fno-jump-tables -nostdlib -nostartfiles"
+LINK = {
+    "ABSOLUTE": "--emit-relocs",
+    "LINKED": "--section-start=PrgCode=0x20000000",
+    "DATA_APART": "--section-start=PrgData=0x20000000",
+}
+"""What some defines want of the linker."""
 RAM = (0x2000_0000, 0x2000)
 
 needs_gcc = pytest.mark.skipif(
@@ -57,7 +63,9 @@ def _compiled(source: str, defines: tuple[tuple[str, str], ...]) -> bytes:
         output = Path(folder) / "algorithm.FLM"
         options = [f"-D{name}={value}" if value else f"-D{name}" for name, value in defines]
         command = ["arm-none-eabi-gcc", *FLAGS.split(), *options, "-I", str(SOURCES), "-T", str(SOURCES / "flm.ld")]
-        command += ["-Wl,--no-warn-rwx-segments,-eInit", "-o", str(output), str(SOURCES / f"{source}.c")]
+        link = [LINK[name] for name, _ in defines if name in LINK]
+        command += [",".join(["-Wl", "--no-warn-rwx-segments", "-eInit", *link]), "-o", str(output)]
+        command.append(str(SOURCES / f"{source}.c"))
         subprocess.run(command, check=True, capture_output=True)
         return output.read_bytes()
 

@@ -40,6 +40,10 @@ static inline int settle(void)
     return errors != 0;
 }
 
+#ifdef ABSOLUTE
+__asm__(".pushsection PrgCode, \"ax\"\n.balign 4\n.word EraseSector\n.popsection");
+#endif
+
 CODE int Init(word address, word clock, word purpose)
 {
 #ifdef INIT_FAILS
