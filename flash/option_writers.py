@@ -184,9 +184,10 @@ async def _optr(to: OptionWriter) -> None:
     batch = Batch()
     to.write(batch, "OPTR", registers["OPTR"], words["OPTR"].value & ~0xFF | to.readout.none)
     last = max(region.number + region.size // region.sector_size - 1 for region in to.chip.flash)
+    pages = (1 << last.bit_length()) - 1
     for name, address in registers.items():
         if to.guarded and name.startswith("WRP"):  # an area that ends before it starts
-            batch.write(address, words[name].value & ~0x00FF_00FF | last)
+            batch.write(address, (words[name].value | pages) & ~(pages << 16))
     batch.write(control, PAGED_OPTSTRT)
     await to.run(batch)
     await to.launch(control, PAGED_OBL_LAUNCH)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...arm.register import Word, bit, bits
 from ..family import Controller, EmptyFlag, Family, Flag, LoaderCode, Protection, Timing
@@ -27,6 +27,7 @@ __all__ = [
     "describe",
     "protection",
     "rdp_level",
+    "with_width",
 ]
 
 KEYS = (0x4567_0123, 0xCDEF_89AB)
@@ -143,10 +144,6 @@ def describe(
     ``bank`` is the mask of BKER (0: one bank), ``areas`` the offsets of WRP registers with their bank, ``width``
     the bits of a page number in them, ``trustzone`` the mask of OPTR.TZEN.
     """
-    mask = (1 << width) - 1
-
-    def in_area(word: int, page: int) -> bool:
-        return word & mask <= page <= word >> WRP.END.lsb & mask
 
     def erase_word(sector: Sector) -> int:
         return CR.PER.mask | sector.number << CR.PNB.lsb | (bank if sector.bank == 2 else 0)
@@ -174,7 +171,7 @@ def describe(
         protection=protection(
             base + places.options,
             {name: (base + offset, number) for name, (offset, number) in areas.items()},
-            in_area,
+            width,
             trustzone,
         ),
         preparations=(*debug_setup, *steps, kicks(IWDG_KR)),
@@ -199,22 +196,32 @@ def rdp_level(option: int) -> int:
     return {RDP_NONE: 0, RDP_FOR_EVER: 2}.get(option, 1)
 
 
-def protection(
-    optr: int, areas: Mapping[str, tuple[int, int]], in_area: Callable[[int, int], bool], trustzone: int
-) -> Protection:
-    """``optr`` is the address of OPTR; ``areas`` gives address and bank of each register of a protected area.
-
-    ``in_area`` gets such a register's word and a page's number in its bank.
-    """
-
-    def guarded(words: Mapping[str, int], sector: Sector) -> bool:
-        return any(bank == sector.bank and in_area(words[name], sector.number) for name, (_, bank) in areas.items())
-
+def protection(optr: int, areas: Mapping[str, tuple[int, int]], width: int, trustzone: int) -> Protection:
+    """``optr`` is the address of OPTR; ``areas`` gives address and bank of each register of a protected area."""
     return Protection(
         registers={"OPTR": optr, **{name: address for name, (address, _) in areas.items()}},
         level=lambda words: rdp_level(OPTR(words["OPTR"]).RDP),
-        guarded=guarded,
+        guarded=_guarded(tuple((name, bank) for name, (_, bank) in areas.items()), width),
         secure=lambda words: bool(words["OPTR"] & trustzone),
         readout_cure=READOUT_CURE,
         write_cure=WRITE_CURE,
     )
+
+
+def _guarded(areas: tuple[tuple[str, int], ...], width: int) -> Callable[[Mapping[str, int], Sector], bool]:
+    """Pages have ``width`` bits; those above read as ones."""
+    mask = (1 << width) - 1
+
+    def in_area(word: int, page: int) -> bool:
+        return word & mask <= page <= word >> WRP.END.lsb & mask
+
+    def guarded(words: Mapping[str, int], sector: Sector) -> bool:
+        return any(bank == sector.bank and in_area(words[name], sector.number) for name, bank in areas)
+
+    return guarded
+
+
+def with_width(family: Family, width: int) -> Family:
+    """The same controller in a chip whose page numbers have ``width`` bits in the registers of protected areas."""
+    areas = tuple((name, int(name[3])) for name in family.protection.registers if name.startswith("WRP"))
+    return replace(family, protection=replace(family.protection, guarded=_guarded(areas, width)))

@@ -10,7 +10,7 @@ from ..family import EmptyFlag, Family, Timing
 from ..memory_map import Region
 from ..steps import Step
 from .common import caches, clock, clock_security, debug, low_power_run, masters, window
-from .paged import BSY, CFGBSY, EMPTY, WRP_BANK_1, WRP_BANK_2, WWDG_CFR, describe
+from .paged import BSY, CFGBSY, EMPTY, WRP_BANK_1, WRP_BANK_2, WWDG_CFR, describe, with_width
 
 __all__ = ["DEVICES"]
 
@@ -190,11 +190,14 @@ ROWS: tuple[tuple[int, str, Family, int, str], ...] = (
     (G0B, "STM32G0Bx/0Cx", STM32G0B, 144, "G0B0 CKRVE, G0B1 CKMRVB/CKMRVC/CKMNRVE, G0C1 CKMRVC/CKMNRVE"),
 )
 
+WIDTHS = {0x443: 4, 0x453: 4, 0x44C: 5, 0x493: 6, 0x466: 5, 0x456: 5}
+"""Bits of a page number in WRP1AR, where not those of the family's largest (RM0444 3.7.12, RM0490 and the headers)."""
+
 DEVICES = tuple(
     Device(
         dev_id,
         f"DEV_ID 0x{dev_id:03X}",
-        family,
+        with_width(family, WIDTHS[dev_id]) if dev_id in WIDTHS else family,
         parts(dev_id, ram_kib, rows),
         0x1FFF_75A0 if family is STM32C0 else 0x1FFF_75E0,
         _regions,

@@ -10,7 +10,7 @@ from ..family import Family, Timing
 from ..memory_map import Region
 from ..steps import Step
 from .common import caches, clock, clock_security, debug, low_power_run, masters, window
-from .paged import BSY, WRP_BANK_1, WRP_BANK_2, WWDG_CFR, describe
+from .paged import BSY, WRP_BANK_1, WRP_BANK_2, WWDG_CFR, describe, with_width
 
 __all__ = ["DEVICES"]
 
@@ -162,11 +162,14 @@ ROWS = (
     (0x479, "STM32G49x/4Ax", 112, "G491 CKMRVC/CKMRVE, G4A1 CKMRVE"),
 )
 
+WIDTHS = {0x468: 6}
+"""Bits of a page number in WRP1AR, where not 7."""
+
 DEVICES = tuple(
     Device(
         dev_id,
         f"DEV_ID 0x{dev_id:03X}",
-        STM32G47 if dev_id == TWO_BANKS else STM32G4,
+        STM32G47 if dev_id == TWO_BANKS else with_width(STM32G4, WIDTHS.get(dev_id, 7)),
         parts(dev_id, ram_kib, rows),
         FLASH_SIZE,
         _regions,

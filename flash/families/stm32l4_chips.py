@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..family import Family
 from ..memory_map import Region
+from .paged import with_width
 from .stm32l4 import FLASH_SIZE, FLASH_START, OPTR_ADDRESS, STM32L4, STM32L4_PLUS, STM32L4_SMALL
 
 __all__ = ["DEVICES"]
@@ -59,10 +60,14 @@ ROWS = (
 )
 
 
+WIDTHS = {0x464: 6, 0x435: 7, 0x462: 8}
+"""Bits of a page number in WRP1AR (RM0394 3.7.11 and the headers)."""
+
+
 def _family(dev_id: int) -> Family:
     if dev_id in PLUS_KIB:
-        return STM32L4_PLUS
-    return STM32L4 if dev_id in TWO_BANKS else STM32L4_SMALL
+        return with_width(STM32L4_PLUS, 7) if dev_id == 0x471 else STM32L4_PLUS
+    return STM32L4 if dev_id in TWO_BANKS else with_width(STM32L4_SMALL, WIDTHS[dev_id])
 
 
 DEVICES = tuple(

@@ -12,7 +12,7 @@ from ..memory_map import Region
 from ..steps import Step
 from .common import caches, clock, clock_security, debug, low_power_run, masters, window
 from .cortex_m33 import ICACHE_OFF, STACK_LIMITS
-from .paged import BSY, WWDG_CFR, Places, describe
+from .paged import BSY, WWDG_CFR, Places, describe, with_width
 
 __all__ = ["DEVICES"]
 
@@ -134,11 +134,14 @@ ROWS: tuple[tuple[int, str, Family, int, str], ...] = (
     (U5F, "STM32U5Fx/5Gx", STM32U5, 3008, "U5F7 VI/VJ, U5F9 VZI/BNVZJ, U5G7 VJ, U5G9 BNVZJ"),
 )
 
+WIDTHS = {0x455: 5, 0x482: 7}
+"""Bits of a page number in WRP1AR, where not those of the family's largest."""
+
 DEVICES = tuple(
     Device(
         dev_id,
         f"DEV_ID 0x{dev_id:03X}",
-        family,
+        with_width(family, WIDTHS[dev_id]) if dev_id in WIDTHS else family,
         parts(dev_id, ram_kib, rows),
         0x0BFA_05E0 if dev_id == L5 else 0x0BFA_07A0,
         _regions,

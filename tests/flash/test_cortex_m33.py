@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import pytest
+from support.flash_bench import FLASH, Bench, on_board, steps_without
 from support.flash_words import memory
 
 from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.flash.chips import chip_named, fit
 from haltpoint.flash.controller import check_protection
-from haltpoint.flash.errors import ProtectedError
+from haltpoint.flash.errors import LoaderError, ProtectedError
 from haltpoint.flash.families.cortex_m33 import STACK_LIMITS
 from haltpoint.flash.sanitize import Sanitizer
+from haltpoint.flash.unlock import unlock
 from haltpoint.flash.visit import default_steps
-from haltpoint.probes.access import Access, ReadCore, Result, WriteCore
+from haltpoint.probes.access import Access, Batch, ReadCore, Result, WriteCore
 from haltpoint.probes.probe import ProbeInfo
 
 M33 = ("STM32L552CC", "STM32U575AG", "STM32H563ZI", "STM32H503CB")
@@ -127,3 +130,69 @@ async def test_swapped_banks_keep_their_names_in_the_control_register(name: str,
     words = [straight_chip.family.erase_word(straight_chip.sector(address)) for address in (first, second)]
     assert words[0] != words[1]
     assert [swapped_chip.family.erase_word(swapped_chip.sector(a)) for a in (second, first)] == words
+
+
+BOARDS = ("sim:stm32u575zi", "sim:stm32h563zi")
+BANK_2 = 0x0810_0000
+LIMIT_STEPS = tuple(step.name for step in STACK_LIMITS)
+
+
+def noise(length: int) -> bytes:
+    return random.Random(length).randbytes(length)
+
+
+async def set_limits(bench: Bench, value: int) -> None:
+    batch = Batch()
+    batch.write_core(0x1E, value)
+    batch.write_core(0x1F, value)
+    await bench.memory.run(batch)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_firmware_with_stack_limits_above_the_loader(board: str) -> None:
+    """The loader's stack lies at the start of RAM: without the steps its first push is a stack overflow."""
+
+    async def test(bench: Bench) -> None:
+        await set_limits(bench, 0x2000_8000)
+        with pytest.raises(LoaderError, match="STKOF"):
+            await bench.load(noise(3000), steps=steps_without(bench.chip, *LIMIT_STEPS))
+        await bench.core.reset(halt=True)
+        await set_limits(bench, 0x2000_8000)
+        await bench.load(noise(5000))
+        assert bench.board.read_flash(FLASH, 5000) == noise(5000)
+        batch = Batch()
+        limits = batch.read_core(0x1E, 0x1F)
+        await bench.memory.run(batch)
+        assert limits.value == (0x2000_8000, 0x2000_8000)
+
+    on_board(board, test)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_loads_across_the_banks_and_at_odd_places(board: str) -> None:
+    async def test(bench: Bench) -> None:
+        start, data = BANK_2 - 5003, noise(12_345)
+        bench.board.write_flash(BANK_2 - 8192, b"\x11" * 8192)
+        bench.board.write_flash(BANK_2, b"\x22" * 16384)
+        session = bench.session()
+        session.write(start, data)
+        await session.finish()
+        assert bench.board.read_flash(start, len(data)) == data
+        assert set(bench.board.read_flash(BANK_2 - 8192, 8192 - 5003)) == {0x11}, "the rest of the first sector"
+        assert set(bench.board.read_flash(start + len(data), BANK_2 + 8192 - start - len(data))) == {0x22}
+        assert set(bench.board.read_flash(BANK_2 + 8192, 8192)) == {0x22}
+
+    on_board(board, test)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_protected_sectors_are_told(board: str) -> None:
+    async def test(bench: Bench) -> None:
+        with pytest.raises(ProtectedError, match="write-protected"):
+            await bench.load(noise(100), FLASH + 8 * 8192)
+        assert bench.board.read_flash(FLASH, 8192) == b"\xff" * 8192
+        await unlock(bench.core, bench.chip)
+        await bench.load(noise(100), FLASH + 8 * 8192)
+        assert bench.board.read_flash(FLASH + 8 * 8192, 100) == noise(100)
+
+    on_board(f"{board},wrp=8-11", test)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from haltpoint.arm.register import Register, Word
+from haltpoint.flash.chips import chip_named
 from haltpoint.flash.families import (
     paged,
     stm32f0,
@@ -161,3 +162,53 @@ def test_flash_registers_are_where_the_headers_have_them(header: str) -> None:
             for name, address in family.protection.registers.items():
                 if name in offsets:
                     assert address == base + offsets[name], name
+
+
+AREAS = {
+    "STM32L412KB": "stm32l412xx",
+    "STM32L431RC": "stm32l431xx",
+    "STM32L452RE": "stm32l452xx",
+    "STM32L476RG": "stm32l476xx",
+    "STM32L4P5AG": "stm32l4p5xx",
+    "STM32L4R5AI": "stm32l4r5xx",
+    "STM32G031K8": "stm32g031xx",
+    "STM32G051K8": "stm32g051xx",
+    "STM32G071RB": "stm32g071xx",
+    "STM32G0B1RE": "stm32g0b1xx",
+    "STM32C011F6": "stm32c011xx",
+    "STM32C031C6": "stm32c031xx",
+    "STM32C051C8": "stm32c051xx",
+    "STM32C071RB": "stm32c071xx",
+    "STM32C091RC": "stm32c091xx",
+    "STM32G431RB": "stm32g431xx",
+    "STM32G474RE": "stm32g474xx",
+    "STM32G491RE": "stm32g491xx",
+    "STM32WB55RG": "stm32wb55xx",
+    "STM32WLE5JC": "stm32wle5xx",
+    "STM32L552CE": "stm32l552xx",
+    "STM32U535CE": "stm32u535xx",
+    "STM32U575AI": "stm32u575xx",
+    "STM32U599BJ": "stm32u599xx",
+}
+
+
+@pytest.mark.parametrize("name", AREAS)
+def test_a_protected_area_is_read_as_wide_as_the_headers_have_it(name: str) -> None:
+    """Bits that are reserved read as ones: they are no part of a page's number."""
+    fields = block(AREAS[name], "FLASH")["bits"]["WRP1AR"]
+    width = next(place[1] for field, place in fields.items() if field.endswith("STRT"))
+    chip = chip_named(name)
+    mask = (1 << width) - 1
+    none = {register: 0xFFFF_FFFF & ~(mask << 16) for register in chip.family.protection.registers}
+    none["OPTR"] = 0xFFFF_FFAA
+    none["SFR"] = 1 << 8
+    first = 3
+    words = {**none, "WRP1AR": (0xFFFF_FFFF & ~(mask | mask << 16)) | first | first + 1 << 16}
+    numbers = [
+        sector.number
+        for region in chip.flash
+        for sector in map(region.sector, region.sectors(region.start, region.end))
+        if sector.bank == 1 and chip.family.protection.guarded(words, sector)
+    ]
+    assert numbers == [first, first + 1]
+    assert not any(chip.family.protection.guarded(none, region.sector(region.start)) for region in chip.flash)
