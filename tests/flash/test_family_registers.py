@@ -199,7 +199,7 @@ def test_a_protected_area_is_read_as_wide_as_the_headers_have_it(name: str) -> N
     width = next(place[1] for field, place in fields.items() if field.endswith("STRT"))
     chip = chip_named(name)
     mask = (1 << width) - 1
-    none = {register: 0xFFFF_FFFF & ~(mask << 16) for register in chip.family.protection.registers}
+    none = dict.fromkeys(chip.family.protection.registers, 4294967295 & ~(mask << 16))
     none["OPTR"] = 0xFFFF_FFAA
     none["SFR"] = 1 << 8
     first = 3
