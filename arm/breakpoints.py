@@ -32,6 +32,8 @@ class BreakpointKind(Enum):
 
     HARDWARE = "hardware"
     SOFTWARE = "software"
+    FLASH = "flash"
+    """BKPT in flash. Whoever can program flash puts it there before the core runs, and says so in ``in_flash``."""
 
 
 class Breakpoints:
@@ -43,6 +45,8 @@ class Breakpoints:
         self._written: list[int | None] = []
         # What stood where BKPT now stands in the target's memory.
         self._originals: dict[int, int] = {}
+        self.in_flash: dict[int, int] = {}
+        """Where BKPT stands in flash, wanted or left over, with what it replaced."""
 
     # ------------------------------------------------------------------------------------ the table
     def add(self, address: int, kind: BreakpointKind) -> None:
@@ -69,6 +73,14 @@ class Breakpoints:
 
     def __len__(self) -> int:
         return len(self._table)
+
+    def wanted_in_flash(self) -> set[int]:
+        """Addresses where BKPT shall stand in flash."""
+        return set(self._of(BreakpointKind.FLASH))
+
+    def left_over(self, address: int) -> bool:
+        """Whether a BKPT stands in flash there that nobody wants any more."""
+        return address in self.in_flash and address not in self._table
 
     def _of(self, kind: BreakpointKind) -> list[int]:
         return [address for address, its_kind in self._table.items() if its_kind is kind]
@@ -153,7 +165,7 @@ class Breakpoints:
 
     def hide(self, address: int, data: bytes) -> bytes:
         """``data`` as read from ``address``, with what our BKPTs replaced."""
-        return self._overlay(address, data, self._originals)
+        return self._overlay(address, data, {**self.in_flash, **self._originals})
 
     def keep(self, address: int, data: bytes) -> bytes:
         """``data`` to be written at ``address``, with our BKPTs kept in it."""

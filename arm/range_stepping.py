@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import trio
 
-from .register import Word, bits
+from .registers_core import XPSR
 from .running import CoreControl
 from .stop import Stop, StopReason
 from .thumb import straight_end
@@ -22,14 +22,7 @@ WORTH_IT = 2
 """Instructions from which on running to a comparator is cheaper than stepping."""
 
 
-class _ITState(Word):
-    """The bits of xPSR that are not 0 inside an IT block (DDI0403E B1.4.2)."""
-
-    HIGH = bits(25, 2)
-    LOW = bits(10, 6)
-
-
-_IT = _ITState.HIGH.mask | _ITState.LOW.mask
+_IT = XPSR.IT_HIGH.mask | XPSR.IT_LOW.mask
 
 
 class RangeStepping(CoreControl):

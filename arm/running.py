@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..probes.access import Batch
 from ..probes.errors import AccessFaultError, TargetError
+from .aside import SpareRam, step_aside
 from .control import DFSR_ALL
 from .halting import Halting
 from .patching import synchronise
@@ -23,7 +24,13 @@ __all__ = ["CoreControl"]
 
 
 class CoreControl(Halting):
-    """What can be done to a core that has been connected to."""
+    """What can be done to a core that has been connected to.
+
+    ``spare_ram`` is RAM from which instructions can be carried out whose place a breakpoint in flash has taken;
+    what is used of it is put back.
+    """
+
+    spare_ram: SpareRam | None = None
 
     # ------------------------------------------------------------------------------------ running
     async def resume(self) -> None:
@@ -40,12 +47,15 @@ class CoreControl(Halting):
             if stop is None:
                 return
             met = stop.reason is StopReason.BREAKPOINT and stop.pc == self._stopped_at
-            if not await self._pass_own_bkpt(stop) and met and stop.pc in self.breakpoints:
+            if not await self._pass_own_bkpt(stop) and met and self._breaks_at(stop.pc):
                 stepped = await self._step(stop, snapshot=False)
                 if stepped.dfsr & ~DFSR.HALTED.mask or stepped.dhcsr.S_LOCKUP:
                     await self._stopped(stepped.dhcsr, stepped.dfsr, stepped_from=stop.pc)
                     return
             await self._run(look=True)
+
+    def _breaks_at(self, pc: int) -> bool:
+        return pc in self.breakpoints or pc in self.breakpoints.in_flash
 
     async def _run(self, *, look: bool = False) -> None:
         """Run; with ``look`` see at once whether the core has stopped again: in a short loop it has, for less."""
@@ -117,6 +127,10 @@ class CoreControl(Halting):
             return await self._stopped(stepped.dhcsr, stepped.dfsr, registers=stepped.registers, stepped_from=stop.pc)
 
     async def _step(self, stop: Stop, *, snapshot: bool) -> Stepped:
+        if stop.pc in self.breakpoints.in_flash:
+            await self.settle()
+            self._leave_stop(StopReason.STEP)
+            return await step_aside(self.memory, self._control, self._points, stop, self.spare_ram)
         self._leave_stop(StopReason.STEP)
         return await single_step(self.memory, self._control, self._points, stop.pc, snapshot=snapshot)
 
