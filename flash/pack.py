@@ -147,16 +147,16 @@ class Pack:
             for key in ("RAMstart", "RAMsize")
         )
         name = attributes.get("name", "")
-        content = self._content(level, name)
-        return PackAlgorithm(parse_flm(posixpath.basename(_plain(name)), content), start, size, ram_start, ram_size)
+        return PackAlgorithm(self._parsed(level, name), start, size, ram_start, ram_size)
 
-    def _content(self, level: Level, name: str) -> bytes:
+    def _parsed(self, level: Level, name: str) -> Algorithm:
         member = self._members.get(_plain(name))
         if member is None:
             raise ImageError(self._attempt(level), f"its flash algorithm {name!r} is not in the pack")
         attempt = f"Reading {name} from {self._path.name}"
         with _opened(self._path, attempt) as archive:
-            return _unpacked(attempt, archive, member, LARGEST_ALGORITHM)
+            content = _unpacked(attempt, archive, member, LARGEST_ALGORITHM)
+        return parse_flm(posixpath.basename(member), content)
 
     # --- numbers
 

@@ -20,7 +20,7 @@ NAMES = {"family": "Dfamily", "subFamily": "DsubFamily", "device": "Dname", "var
 """Levels, and the attribute that names each."""
 FACTS = frozenset({"memory", "algorithm", "processor"})
 DEEPEST = 100
-MOST_ELEMENTS = 1_000_000
+MOST_ELEMENTS = 500_000
 
 
 @dataclass(slots=True)
