@@ -9,7 +9,7 @@ the address of a block of words; the result goes to r0. Cortex-M asks by BKPT 0x
     host         what a host must be able to do; why it refuses
     console      a host with a console and no files: GDB's console
     gdb          a host whose console and files are GDB's, by File-I/O
-    terminal     a host whose console is the server's terminal and whose files are below a named directory
+    terminal     the server's own terminal; terminal_host a host with it and files below a named directory
     rooted       files below a directory and nothing outside it
     calls        one operation: parameters read, host asked, result found
     service      where it plugs into a session

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import codecs
-
 from ..client import Client
 from .arguments import Buffer
-from .host import CONSOLE
+from .terminal import Decoder, Terminal
 
-__all__ = ["ClientConsole", "Decoder"]
-
-
-class Decoder:
-    """Bytes of the console streams as text: a character may come in two writes."""
-
-    def __init__(self) -> None:
-        self._decoders = {stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in CONSOLE}
-
-    def text(self, stream: int, data: bytes) -> str:
-        """What can be shown by now."""
-        return self._decoders[stream].decode(data)
+__all__ = ["ClientConsole"]
 
 
 class ClientConsole:
-    """Shows output while the program runs; in non-stop mode, which has no console, whole lines at the next chance."""
+    """Shows output in the client's console while that is open; in non-stop mode, which has none, on the terminal."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, terminal: Terminal) -> None:
         self._client = client
+        self._terminal = terminal
         self._decoder = Decoder()
 
     async def write(self, stream: int, buffer: Buffer) -> int:
         """All of ``buffer``."""
         for chunk in buffer.chunks():
-            text = self._decoder.text(stream, await chunk.load())
-            if text:
+            data = await chunk.load()
+            if not self._client.console_open:
+                self._terminal.write(stream, data)
+            elif text := self._decoder.text(stream, data):
                 await self._client.say(text)
         return buffer.length

@@ -105,7 +105,7 @@ class Rooted:
         """The directory that holds ``name``, open, and the name's last part."""
         if name.startswith(b"/"):
             raise Refused(EACCES, f"It names '{_shown(name)}', an absolute path; its files lie in {self._root}.")
-        *way, last = [part for part in name.split(b"/") if part != b"."]
+        *way, last = [part for part in name.split(b"/") if part != b"."] or [b""]
         if b".." in (*way, last):
             raise Refused(EACCES, f"It names '{_shown(name)}', which leads upwards; its files lie in {self._root}.")
         if not last:

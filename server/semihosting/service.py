@@ -19,7 +19,8 @@ from .console import ConsoleHost
 from .gdb import GdbHost
 from .host import Host, Interrupted, NotYet
 from .operations import BY_NUMBER, FAILED, SEMIHOSTING_BKPT
-from .terminal import Terminal, TerminalHost
+from .terminal import Terminal
+from .terminal_host import TerminalHost
 
 __all__ = ["HostKind", "Semihosting", "SemihostingOptions"]
 
@@ -106,11 +107,12 @@ class Semihosting:
         return self._calls
 
     def _host(self, client: Client, space: Space) -> Host:
-        console = ClientConsole(client)
+        terminal = Terminal()
+        console = ClientConsole(client, terminal)
         if self.options.kind is HostKind.GDB:
             return GdbHost(client, console, space)
         if self.options.kind is HostKind.SERVER:
-            return TerminalHost(Terminal(), self.options.root)
+            return TerminalHost(terminal, self.options.root)
         return ConsoleHost(console)
 
     def _tell(self, number: int, stop: Stop, sentence: str) -> None:

@@ -1,22 +1,30 @@
-"""A host whose console is the server's own terminal and whose files lie below a directory named for them."""
+"""The server's own terminal, for what programs print and read."""
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
-from pathlib import Path
 
 import trio
 
-from .arguments import Buffer, Name, Refused
-from .client_console import Decoder
-from .host import CONSOLE, EACCES, EIO, STDERR, Mode, NotYet
-from .rooted import Rooted
+from .host import CONSOLE, STDERR, NotYet
 
-__all__ = ["Terminal", "TerminalHost"]
+__all__ = ["Decoder", "Terminal"]
 
 PATIENCE = 0.05
 """Seconds for which input is waited for before the client is listened to again."""
+
+
+class Decoder:
+    """Bytes of the console streams as text: a character may come in two writes."""
+
+    def __init__(self) -> None:
+        self._decoders = {stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in CONSOLE}
+
+    def text(self, stream: int, data: bytes) -> str:
+        """What can be shown by now."""
+        return self._decoders[stream].decode(data)
 
 
 class Terminal:
@@ -34,7 +42,10 @@ class Terminal:
     @staticmethod
     async def read(length: int) -> bytes:
         """What has been typed, at least a byte, b"" at the end of the input; raises NotYet when nothing has been."""
-        descriptor = sys.stdin.fileno()
+        try:
+            descriptor = sys.stdin.fileno()
+        except (AttributeError, ValueError):
+            return b""  # there is none, or it is closed
         with trio.move_on_after(PATIENCE) as waiting:
             try:
                 await trio.lowlevel.wait_readable(descriptor)
@@ -43,104 +54,3 @@ class Terminal:
         if waiting.cancelled_caught:
             raise NotYet
         return os.read(descriptor, length)
-
-
-class TerminalHost:
-    """See Host. ``root`` None: no files."""
-
-    def __init__(self, terminal: Terminal, root: Path | None) -> None:
-        self.interrupted = False
-        self._terminal = terminal
-        self._files = None if root is None else Rooted(root)
-
-    def _rooted(self, what: str = "It uses a file") -> Rooted:
-        if self._files is None:
-            raise Refused(EACCES, f"{what}; --semihosting-root DIR says where its files may lie.")
-        return self._files
-
-    async def open(self, name: Name, mode: Mode) -> int:
-        """Below the root."""
-        return self._rooted(f"It opens '{name}'").open(name.text, mode) + len(CONSOLE)
-
-    async def close(self, descriptor: int) -> None:
-        """See Host."""
-        self._rooted().close(_file(descriptor))
-
-    async def read(self, descriptor: int, buffer: Buffer) -> int:
-        """From the terminal: a line at most, as a terminal gives it."""
-        if descriptor in CONSOLE:
-            data = await self._typed(min(buffer.length, 4096))
-            await buffer.store(data)
-            return len(data)
-        done = 0
-        for chunk in buffer.chunks():
-            data = self._rooted().read(_file(descriptor), chunk.length)
-            await chunk.store(data)
-            done += len(data)
-            if len(data) < chunk.length:
-                break
-        return done
-
-    async def _typed(self, length: int) -> bytes:
-        if not length:
-            return b""
-        return await self._terminal.read(length)
-
-    async def write(self, descriptor: int, buffer: Buffer) -> int:
-        """To the terminal or into a file."""
-        done = 0
-        for chunk in buffer.chunks():
-            data = await chunk.load()
-            if descriptor in CONSOLE:
-                self._terminal.write(descriptor, data)
-                taken = len(data)
-            else:
-                taken = self._rooted().write(_file(descriptor), data)
-            done += taken
-            if taken < len(data):
-                break
-        return done
-
-    async def read_character(self) -> int:
-        """From the terminal."""
-        data = await self._typed(1)
-        if not data:
-            raise Refused(EIO)
-        return data[0]
-
-    async def seek(self, descriptor: int, position: int) -> None:
-        """See Host."""
-        self._rooted().seek(_file(descriptor), position)
-
-    async def length(self, descriptor: int) -> int:
-        """See Host."""
-        return self._rooted().length(_file(descriptor))
-
-    async def is_tty(self, descriptor: int) -> bool:
-        """The streams count as a terminal even where they lead elsewhere: then a line is shown when it is written."""
-        return descriptor in CONSOLE
-
-    async def remove(self, name: Name) -> None:
-        """Below the root."""
-        self._rooted(f"It removes '{name}'").remove(name.text)
-
-    async def rename(self, old: Name, new: Name) -> None:
-        """Below the root."""
-        self._rooted(f"It renames '{old}'").rename(old.text, new.text)
-
-    async def system(self, command: Name) -> int:
-        """Refused: a program on the target does not start programs here."""
-        raise Refused(EACCES, f"It wants the command '{command}' to be carried out; only --semihosting gdb does that.")
-
-    async def close_all(self) -> None:
-        """See Host."""
-        self.abandon()
-
-    def abandon(self) -> None:
-        """See Host."""
-        if self._files is not None:
-            self._files.close_all()
-
-
-def _file(descriptor: int) -> int:
-    return descriptor - len(CONSOLE)
