@@ -55,6 +55,7 @@ class Board:
         )
         self.wire = TargetWire(self.machine, self.chip, self.soc.flash)
         self.wire.on_nrst = self.soc.expect_pin_reset
+        self.wire.pins_taken = self.soc.debug_pins_taken
         self.swj = make_swj(self.chip, self.wire, self.faults)
         self.wire.present = selector.target
         self.wire.volts = selector.vdd

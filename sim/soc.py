@@ -14,7 +14,7 @@ from .machine import Machine
 from .option_bytes import BASE as OPTION_BASE
 from .option_bytes import OptionBytes
 from .rcc import Rcc, ResetCause
-from .registers import register_files
+from .registers import RegisterFile, register_files
 from .watchdog import Iwdg, Wwdg
 
 __all__ = ["AnySoc", "Soc", "make_soc"]
@@ -24,6 +24,7 @@ SYSTEM_MEMORY_SIZE = 0x800
 FLASH_SIZE_REGISTER = 0x1FFF_F7E0
 UNIQUE_ID = 0x1FFF_F7E8
 DMA1_IRQ, DMA2_IRQ = 11, 56
+SWJ_OFF = 4
 
 
 class AnySoc(Protocol):
@@ -38,6 +39,9 @@ class AnySoc(Protocol):
 
     def expect_pin_reset(self) -> None:
         """Let the reset flags show the pin alone: the probe is about to pull NRST."""
+
+    def debug_pins_taken(self) -> bool:
+        """Report whether firmware has made SWDIO or SWCLK pins of something else."""
 
 
 class Soc:
@@ -151,6 +155,11 @@ class Soc:
     def expect_pin_reset(self) -> None:
         """Let the reset flags show the pin alone: the probe is about to pull NRST."""
         self.rcc.cause = ResetCause.PIN
+
+    def debug_pins_taken(self) -> bool:
+        """See AnySoc: AFIO_MAPR.SWJ_CFG (RM0008 9.4.2), which a reset clears."""
+        files = (one for one in self.plain if isinstance(one, RegisterFile))
+        return any(one.name == "AFIO" and one.values[4] >> 24 & 7 == SWJ_OFF for one in files)
 
     def _after_reset(self) -> None:
         self.iwdg.after_reset(hardware=self.fpec.options.hardware_watchdog)

@@ -63,6 +63,7 @@ class TargetWire:
         self.raise_unmodelled = False
         self.unmodelled: list[str] = []
         self.nrst_low = False
+        self.pins_taken: Callable[[], bool] = lambda: False  # firmware uses the debug pins for something else
         self.on_nrst: Callable[[], None] = lambda: None  # before NRST moves: the next reset comes from the pin
 
     @property
@@ -73,6 +74,10 @@ class TargetWire:
     @property
     def answers(self) -> bool:
         """Report whether anything acknowledges on the wire."""
+        return self._alive and not self.pins_taken()
+
+    @property
+    def _alive(self) -> bool:
         return self.present and self.machine.powered and not self.flash.debug_disabled
 
     def connect(self) -> bool:
@@ -106,7 +111,7 @@ class TargetWire:
 
     def drive_nrst(self, low: bool) -> None:
         """Pull NRST low or let it go; nothing where it is not wired."""
-        if self.nrst_wired and self.answers and low != self.nrst_low:
+        if self.nrst_wired and self._alive and low != self.nrst_low:
             self.nrst_low = low
             self.on_nrst()
             self.machine.hold_reset(low)

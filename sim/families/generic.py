@@ -200,6 +200,10 @@ class GenericSoc:
         if rdp or iwdg_hardware or protected:
             raise SelectorError(f"{self.chip.name} has no option bytes: rdp, wrp and iwdg are for other chips.")
 
+    def debug_pins_taken(self) -> bool:
+        """See AnySoc."""
+        return False
+
     def expect_pin_reset(self) -> None:
         """There are no reset flags."""
 

@@ -24,6 +24,7 @@ from .stream_dma import StreamDma, StreamPlan
 __all__ = ["FamilySoc"]
 
 OPTION_LOAD_RESET = 1 << 25  # RCC_CSR.OBLRSTF
+SWD_MODE = 0b1010
 
 
 class FamilySoc:
@@ -140,6 +141,11 @@ class FamilySoc:
     def expect_pin_reset(self) -> None:
         """See AnySoc."""
         self.rcc.cause = int(ResetCause.PIN)
+
+    def debug_pins_taken(self) -> bool:
+        """See AnySoc: PA13 and PA14 are SWDIO and SWCLK as long as MODER says alternate function, as after a reset."""
+        files = (one for one in self.plain if isinstance(one, RegisterFile))
+        return any(one.name == "GPIOA" and one.values[0] >> 26 & 0xF != SWD_MODE for one in files)
 
     # --- resets
 
