@@ -67,6 +67,8 @@ async def test_the_instruction_stepped_off_a_breakpoint_faults() -> None:
     core = await connected(FakeCore(code=[UDF, LOOP]))
     core.breakpoints.add(ENTRY, HARDWARE)
     await core.resume()
+    assert (await wait(core)).reason is StopReason.BREAKPOINT
+    await core.resume()
     stop = await wait(core)
     assert stop.reason is StopReason.VECTOR_CATCH
     assert stop.cfsr == 0x00010000
@@ -274,6 +276,8 @@ async def test_lockup_is_halted_and_reported(by: str) -> None:
     else:
         if by != "poll":
             core.breakpoints.add(FLASH + 0x200, HARDWARE)
+            await core.resume()
+            assert (await wait(core)).reason is StopReason.BREAKPOINT
         await core.resume()
         stop = await wait(core)
     assert stop.reason is StopReason.LOCKUP
