@@ -16,8 +16,9 @@ __all__ = ["Layout", "Mailbox", "lay_out"]
 
 KIB = 1024
 TABLE_SIZE = 1 * KIB
-SMALL_RAM = 16 * KIB
-"""Below this, the loader gets 2 KiB instead of 4: code, 1 KiB of CRC table and the stack fill 1.75 KiB."""
+SMALL_RAM, TINY_RAM = 16 * KIB, 4 * KIB
+"""Below these, the loader gets 2 KiB or 1 instead of 4. Code, 1 KiB of CRC table and the stack fill 1.75 KiB; a loader
+for the tiniest parts makes do with a smaller table."""
 LARGEST_SLOT = 4 * KIB
 """One write of an ST-Link: address increment on Cortex-M3 and M4 wraps there."""
 MOST_SLOTS = 24
@@ -120,7 +121,7 @@ class Layout:
 
 def lay_out(ram: Region, loader: LoaderCode) -> Layout:
     """Use as much of ``ram`` as is of use."""
-    control = LARGEST_SLOT if ram.size >= SMALL_RAM else LARGEST_SLOT // 2
+    control = LARGEST_SLOT // (1 if ram.size >= SMALL_RAM else 2 if ram.size >= TINY_RAM else 4)
     slot_size = control
     while (ram.size - control) // slot_size < 2:
         slot_size //= 2

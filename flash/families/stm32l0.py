@@ -1,17 +1,19 @@
 """STM32L0 and L1: flash that is erased to zeros and programmed by half pages; clocks, chips.
 
 RM0367 (L0x3), RM0377 (L0x1), RM0376 (L0x2), RM0451 (L0x0), RM0038 (L1); section numbers of RM0367. L01x and L02x have
-too little RAM for the loader and are not described.
+2 KiB of RAM and a loader of their own, which fits there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ...arm.register import Word, bit
 from ..device import KIB, Device, Part, bank_of, memory_map, parts
 from ..family import Controller, Family, Flag, LoaderCode, Protection, Timing
 from ..loaders.stm32l0 import LOADER as L0_LOADER
+from ..loaders.stm32l0_small import LOADER as L0_SMALL_LOADER
 from ..loaders.stm32l1 import LOADER as L1_LOADER
 from ..memory_map import Region, Sector
 from ..steps import Step
@@ -191,6 +193,14 @@ def _regions(part: Part, _options: int) -> tuple[Region, ...]:
 
 L07_ROWS = "L071 CKV8/CKRVB/CKRVZ, L072 V8/CKRVB/CKRVZ, L073 V8/CRVB/CRVZ, L081 CB/CKZ, L082 KB/CKZ, L083 V8/CRVB/CRVZ"
 ROWS: tuple[tuple[int, str, Family, int, int, str], ...] = (
+    (
+        0x457,
+        "STM32L01x/02x",
+        replace(_described(low=True, words=1), loader=L0_SMALL_LOADER, verify_per_byte=9.5e-6),
+        0x1FF8_007C,
+        2,
+        "L010 FK4, L011 DEFGK3/DEFGK4, L021 DFGK4",
+    ),
     (
         0x425,
         "STM32L03x/04x",

@@ -21,6 +21,7 @@ FAMILIES = (
     "stm32h7",
     "stm32h7a",
     "stm32l0",
+    "stm32l0_small",
     "stm32l1",
     "stm32l4",
     "stm32l5",

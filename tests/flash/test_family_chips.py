@@ -18,8 +18,8 @@ from haltpoint.flash.memory_map import Region
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "stm32-chips.json"
 OTHER_FAMILIES = {"U0", "U3", "WB0", "WBA"}
 ALL_ONES = 0xFFFF_FFFF
-OTHER_CONTROLLERS = (0x485, 0x457)
-"""H7R, H7S, and L01x, L02x, whose RAM is too small: not described."""
+OTHER_CONTROLLERS = (0x485,)
+"""H7R, H7S: not described."""
 
 
 def published() -> list[dict[str, Any]]:
@@ -138,6 +138,7 @@ async def test_identify(named: str, core: str, place: int, idcode: int, name: st
         ("STM32G071RB", "M0+", (0x4002_103C, 1 << 27), 0x2000_6460, "STM32G07x/08x (128 KiB)"),
         ("STM32C031C6", "M0+", (0x4002_103C, 1 << 27), 0x1000_6453, "STM32C03x (32 KiB)"),
         ("STM32F091RC", "M0", (0x4002_1018, 1 << 22), 0x1000_6442, "STM32F09x/F030xC (256 KiB)"),
+        ("STM32L011K4", "M0+", (0x4002_1034, 1 << 22), 0x1000_6457, "STM32L01x/02x (16 KiB)"),
     ],
 )
 async def test_an_id_behind_a_clock(named: str, core: str, clock: tuple[int, int], idcode: int, name: str) -> None:
