@@ -16,7 +16,7 @@ from .mpu import Mpu
 from .mpu_v8 import MpuV8
 from .port import CorePort, Store
 from .profiles import PROFILES
-from .timebase import Timebase
+from .sleep import Sleeper
 from .unicorn_engine import UnicornEngine
 from .watch import CodeSites
 
@@ -27,7 +27,7 @@ _IT = 0x0600_FC00
 _OVERSHOOT = 64  # cycles an IT block and exception entries may carry the core past its limit
 
 
-class Core(Timebase):
+class Core(Sleeper):
     """One Cortex-M. One instruction takes one cycle; exception entry and return take what a Cortex-M3's take."""
 
     def __init__(self, clock: VirtualClock, bus: Bus, model: str, hz: int, *, irqs: int, priority_bits: int) -> None:
@@ -35,7 +35,6 @@ class Core(Timebase):
         self.bus = bus
         self.profile = PROFILES[model]
         self.in_reset = True
-        self.sleeping = False
         self.locked_up = False
         self.event_register = False
         self.sleep_on_exit = False

@@ -9,7 +9,7 @@ from .bus import Peripheral, Unmodelled
 __all__ = ["Dbgmcu"]
 
 CR_MASK = 0x003F_FFE7
-TRACE_IOEN, TRACE_MODE = 1 << 5, 3 << 6
+DBG_STOP, TRACE_IOEN, TRACE_MODE = 1 << 1, 1 << 5, 3 << 6
 DBG_IWDG_STOP, DBG_WWDG_STOP = 1 << 8, 1 << 9
 
 
@@ -49,6 +49,11 @@ class Dbgmcu(Peripheral):
     def gives_trace_pin(self) -> bool:
         """TRACE_IOEN with the asynchronous TRACE_MODE: PB3 is the trace output."""
         return self.control & (TRACE_IOEN | TRACE_MODE) == TRACE_IOEN
+
+    @property
+    def keeps_clock(self) -> bool:
+        """DBG_STOP."""
+        return bool(self.control & DBG_STOP)
 
     @property
     def stops_iwdg(self) -> bool:

@@ -140,6 +140,7 @@ class Scb:
     def _write_scr(self, value: int) -> None:
         self.scr = value & 0x16
         self.core.sleep_on_exit = bool(value & 2)
+        self.core.sleep_deep = bool(value & 4)
         self.core.send_event_on_pend = bool(value & 0x10)
 
     def _write_ccr(self, value: int) -> None:

@@ -78,6 +78,7 @@ class Soc:
         self.rcc.on_gates = self._gates_changed
         machine.on_reset(self._after_reset)
         machine.core.on_time_change(self._freeze_watchdogs)
+        machine.core.keeps_clock = lambda: self.dbgmcu.keeps_clock
         self.dbgmcu.on_change = self._freeze_watchdogs
 
     def _dma(self, name: str, base: int, channels: int, gate: int, irq: int) -> Dma:
@@ -134,7 +135,8 @@ class Soc:
         """
         halted = self.machine.debug.halted
         self.iwdg.countdown.freeze(halted and self.dbgmcu.stops_iwdg)
-        self.wwdg.freeze((halted and self.dbgmcu.stops_wwdg) or not self.wwdg.clock_on())
+        stopped = self.machine.core.clock_stopped
+        self.wwdg.freeze((halted and self.dbgmcu.stops_wwdg) or not self.wwdg.clock_on() or stopped)
 
     @property
     def flash(self) -> FlashUnit:

@@ -140,6 +140,7 @@ class TargetWire:
         if not self.powered_up:
             raise WireError(WireProblem.NO_POWER_UP, address)
         self.machine.run_until_now()  # what the program meets on the way is not this access's fault
+        self._wait_for_clock(address)
         if reading and self.flash.hides_flash and self.chip.in_flash(address, length):
             raise WireError(WireProblem.FAULT, address)
         self._wait_for_flash(address, self.flash.ready_at(address, length, writing=not reading))
@@ -157,8 +158,19 @@ class TargetWire:
     def stalled_until(self, address: int, length: int, *, writing: bool) -> int:
         """Picosecond from which the bus takes an access; 0: now. For ports that answer WAIT themselves."""
         self.machine.run_until_now()
+        if self.answers and self.machine.core.clock_stopped:
+            return self.machine.clock.now + MS  # look again then
         ready = self.flash.ready_at(address, length, writing=writing) if self.answers else 0
         return ready if ready > self.machine.clock.now else 0
+
+    def _wait_for_clock(self, address: int) -> None:
+        """A chip in Stop mode has no clock for its bus: an access does not end before something wakes it."""
+        machine = self.machine
+        if machine.core.clock_stopped:
+            machine.clock.advance(self.patience)
+            machine.run_until_now()
+            if machine.core.clock_stopped:
+                raise WireError(WireProblem.WAIT, address)
 
     def _wait_for_flash(self, address: int, ready: int) -> None:
         """Let the bus stall of a flash operation pass, or give up with WAIT."""

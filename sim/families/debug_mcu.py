@@ -63,6 +63,11 @@ class DebugMcu(Peripheral):
         return bool(self.values[place[0]] >> place[1] & 1)
 
     @property
+    def keeps_clock(self) -> bool:
+        """DBG_STOP, at the same place in every family."""
+        return self._stops((0x04, 1))
+
+    @property
     def stops_iwdg(self) -> bool:
         """DBG_IWDG_STOP."""
         return self._stops(self.plan.iwdg_stop)

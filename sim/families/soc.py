@@ -74,6 +74,7 @@ class FamilySoc:
         self.rcc.on_gates = self._gates_changed
         machine.on_reset(self._after_reset)
         machine.core.on_time_change(self._freeze_watchdogs)
+        machine.core.keeps_clock = lambda: self.dbgmcu.keeps_clock
         self.dbgmcu.on_change = self._freeze_watchdogs
 
     def _dma(self, plan: DmaPlan | StreamPlan) -> Dma | StreamDma:
@@ -174,7 +175,8 @@ class FamilySoc:
         """Let the watchdogs stand still while the core is halted, where DBGMCU says so, and WWDG without its clock."""
         halted = self.machine.debug.halted
         self.iwdg.countdown.freeze(halted and self.dbgmcu.stops_iwdg)
-        self.wwdg.freeze((halted and self.dbgmcu.stops_wwdg) or not self.wwdg.clock_on())
+        stopped = self.machine.core.clock_stopped
+        self.wwdg.freeze((halted and self.dbgmcu.stops_wwdg) or not self.wwdg.clock_on() or stopped)
 
     def _after_reset(self) -> None:
         self.iwdg.after_reset(hardware=self.controller.hardware_iwdg)
