@@ -22,10 +22,13 @@ Connect to a Haltpoint server: haltpoint connect [HOST:PORT]
 Without an argument: 127.0.0.1:3333, where `haltpoint serve` listens.
 end
 
+# GDB cannot know that a monitor command changed the registers behind its back: it shall look again.
+define hookpost-monitor
+  maintenance flush register-cache
+end
+
 define haltpoint reset
   monitor reset halt
-  # GDB cannot know that the registers changed behind its back.
-  maintenance flush register-cache
   frame
 end
 document haltpoint reset

@@ -7,7 +7,6 @@ import subprocess
 import pytest
 from support.real_gdb import BLINK, ROOT, gdb_command, run_gdb, run_haltpoint, serving
 
-PROBES = {"stlink": "", "ftdi-jtag": ",probe=ft2232h,wire=jtag", "ftdi-swd": ",probe=ft2232h,wire=swd"}
 BLANK = "sim:stm32f103c8"
 BOARD = f"{BLANK},firmware={BLINK}"
 SCRIPT = ROOT / "gdb_scripts" / "haltpoint.gdb"
@@ -16,13 +15,6 @@ SCRIPT = ROOT / "gdb_scripts" / "haltpoint.gdb"
 def values(transcript: str) -> list[int]:
     """The values that `print` showed, in order."""
     return [int(text, 0) for text in re.findall(r"^\$\d+ = (0x[0-9a-f]+|-?\d+)", transcript, re.MULTILINE)]
-
-
-@pytest.fixture(params=list(PROBES.values()), ids=list(PROBES))
-def through(request: pytest.FixtureRequest) -> str:
-    """What makes a board's selector one with this kind of probe."""
-    assert isinstance(request.param, str)
-    return request.param
 
 
 def test_greeting_names_probe_voltage_chip_and_flash() -> None:
@@ -204,6 +196,15 @@ def test_the_gdb_script(through: str) -> None:
     assert values(transcript)[-2:] == [0, 1]
     assert "UNDEFINSTR: undefined instruction" in transcript
     assert "FORCED" in transcript
+
+
+def test_the_gdb_script_makes_gdb_look_at_the_registers_after_each_monitor_command(through: str) -> None:
+    with serving(BOARD + through) as server:
+        transcript = run_gdb(
+            server.port, [f"source {SCRIPT}", "monitor reset halt", "print $pc == Reset_Handler", "monitor info", "bt"]
+        )
+    assert values(transcript) == [1]
+    assert "#0  Reset_Handler ()" in transcript
 
 
 def test_under_reset_stops_at_the_reset_vector(through: str) -> None:

@@ -17,18 +17,20 @@ PROMPT = "(gdb) "
 
 
 class Dialogue:
-    """One GDB. ``say`` gives back what came before the next prompt; ``wait`` what came until a pattern matched."""
+    """One GDB. ``say`` gives back what came until the command was done; ``wait`` what came until a pattern matched."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._unread = ""
         self.transcript = ""
+        self._said = 0
 
     def say(self, command: str) -> str:
-        assert self._process.stdin is not None
-        self._process.stdin.write(command.encode() + b"\n")
-        self._process.stdin.flush()
-        return self.wait(re.escape(PROMPT))
+        self._said += 1
+        mark = f"[{self._said} is done]"
+        self.send(command)
+        self.send(f"echo {mark}\\n")
+        return self.wait(re.escape(mark) + r"\n").replace(PROMPT, "").removesuffix(mark + "\n")
 
     def send(self, command: str) -> None:
         """Without waiting for a prompt."""
@@ -66,7 +68,6 @@ def gdb(*first: str, elf: Path = BLINK) -> Iterator[Dialogue]:
     process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     dialogue = Dialogue(process)
     try:
-        dialogue.wait(re.escape(PROMPT))
         for command in first:
             dialogue.say(command)
         yield dialogue
