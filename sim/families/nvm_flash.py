@@ -14,6 +14,7 @@ from ..chip import ChipModel, FlashBank
 from ..flash_unit import check_pages
 from ..fpec import KeySequence
 from .family import FlashHost
+from .nvm_options import NvmOptions
 from .operation import Operation
 from .strict import StrictShadow
 
@@ -28,7 +29,6 @@ BSY, EOP, ENDHV, READY, WRPERR, PGAERR, SIZERR, NOTZEROERR = (1 << n for n in (0
 PE_KEYS, PRG_KEYS = (0x89AB_CDEF, 0x0203_0405), (0x8C9D_AEBF, 0x1314_1516)
 OPT_KEYS = (0xFBEA_D9C8, 0x2425_2627)
 OFFSETS = {"ACR": 0, "PECR": 4, "PDKEYR": 8, "PEKEYR": 0xC, "PRGKEYR": 0x10, "OPTKEYR": 0x14, "SR": 0x18, "OPTR": 0x1C}
-OPTION_BASE = 0x1FF8_0000
 LEVEL_0, LEVEL_2 = 0xAA, 0xCC
 IWDG_SOFTWARE = 1 << 20  # of OPTR
 
@@ -70,6 +70,7 @@ class NvmFlash(StrictShadow):
         }
         self.opens = {"PEKEYR": (PELOCK, 0), "PRGKEYR": (PRGLOCK, PELOCK), "OPTKEYR": (OPTLOCK, PELOCK)}
         self.option_word = plan.factory
+        self.options = NvmOptions(self)
         self.protection = 0  # a bit per protected group of pages
         self.flags, self.control, self.acr = 0, LOCKS, 0
         self.operation = Operation(host.clock, self._finish)
@@ -86,7 +87,7 @@ class NvmFlash(StrictShadow):
         bus = self.host.bus
         bus.add_flash("data EEPROM", self.eeprom.base, self.eeprom.size, self.eeprom)
         bus.patch(self.eeprom.base, bytes(self.eeprom.size))
-        bus.add_rom("option bytes", OPTION_BASE, bytes(0x20))
+        self.options.map_memories()
 
     def set_options(self, *, rdp: bool, iwdg_hardware: bool, protected: tuple[tuple[int, int], ...]) -> None:
         """See FamilyFlash; ``protected`` are ranges of pages, rounded to what one bit protects."""
@@ -97,14 +98,7 @@ class NvmFlash(StrictShadow):
             check_pages(self.chip, first, last, self.chip.flash_size // self.chip.page)
             for page in range(first, last + 1):
                 self.protection |= 1 << page // self.plan.pages_per_bit
-        words = (
-            self.option_word & 0xFFFF,
-            self.option_word >> 16,
-            self.protection & 0xFFFF,
-            self.protection >> 16 & 0xFFFF,
-        )
-        content = b"".join((word | (word ^ 0xFFFF) << 16).to_bytes(4, "little") for word in words)
-        self.host.bus.patch(OPTION_BASE, content)
+        self.options.manufacture(self.option_word, self.protection)
 
     @property
     def hardware_iwdg(self) -> bool:
@@ -138,6 +132,11 @@ class NvmFlash(StrictShadow):
         return self.end if inside else 0
 
     # --- resets
+
+    def power_on(self) -> None:
+        """Power-on reset: options are loaded."""
+        self.option_word, self.protection = self.options.load()
+        self.reset()
 
     def reset(self) -> None:
         """System reset: an operation under way is torn."""
@@ -196,6 +195,7 @@ class NvmFlash(StrictShadow):
             for keys in self.keys.values():
                 keys.reset()
         if value & OBL_LAUNCH and not locks & OPTLOCK:
+            self.option_word, self.protection = self.options.load()
             self.host.reset_for_options()
             return
         self.control = locks | value & (PROG | DATA | FIX | ERASE | FPRG | EOPIE | ERRIE)

@@ -185,3 +185,54 @@ def test_a_program_on_the_core_erases_and_programs(chip: Nvm) -> None:
     assert chip.run() == pytest.approx(3 * chip.time, rel=0.1)
     words = b"".join(n.to_bytes(4, "little") for n in range(chip.half // 4))
     assert chip.flash(FLASH + 0x1000, chip.half + 4) == words + b"\x34\x12\0\0"
+
+
+# --- option bytes
+
+OPTION_KEYS = (0xFBEA_D9C8, 0x2425_2627)
+RDP, WRP = 0x1FF8_0000, 0x1FF8_0008
+OBL_LAUNCH = 1 << 18
+
+
+def open_options(chip: Nvm) -> None:
+    for key in OPTION_KEYS:
+        chip[chip.base + 0x14] = key
+    assert not chip[chip.pecr] & OPTLOCK
+
+
+def test_option_words_need_their_own_keys(chip: Nvm) -> None:
+    chip[WRP] = 0xFFFE_0001
+    assert chip.status() == WRPERR
+    open_options(chip)
+    chip[WRP] = 0xFFFE_0001
+    assert chip.status() == EOP
+    assert chip[WRP] == 0xFFFE_0001
+    assert chip[chip.base + 0x20] == 0, "not in force yet"
+    chip.power_cycle()
+    assert chip[chip.base + 0x20] == 1
+
+
+def test_the_options_are_launched(chip: Nvm) -> None:
+    open_options(chip)
+    chip[WRP] = 0xFFFE_0001
+    chip.status()
+    chip[chip.pecr] = OBL_LAUNCH
+    chip.sleep(2e-3)
+    assert chip[chip.base + 0x20] == 1
+    assert chip[chip.pecr] == 7
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_leaving_level_1_erases_program_memory_and_eeprom(board: str) -> None:
+    chip = Nvm(board, ",rdp=1")
+    chip.board.write_flash(FLASH, b"\x5a" * 1024)
+    chip.board.machine.bus.patch(EEPROM, b"\xa5" * 64)
+    chip.unlock()
+    open_options(chip)
+    chip[RDP] = 0xFF55_00AA
+    assert chip.status() == EOP
+    assert chip.flash(FLASH, 1024) == bytes(1024)
+    assert chip.board.machine.bus.peek(EEPROM, 64) == bytes(64)
+    assert chip[chip.base + 0x1C] & 0xFF != 0xAA, "in force with the next load alone"
+    chip.power_cycle()
+    assert chip[chip.base + 0x1C] & 0xFF == 0xAA
