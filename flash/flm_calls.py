@@ -87,6 +87,7 @@ class Caller:
         self._layout = layout
         self._idle = idle
         self._seen: dict[tuple[str, int], float] = {}
+        self._under_way: Calls | None = None
 
     async def upload(self) -> None:
         """Write the algorithm and all around it to RAM, read it back and compare. Raises VerifyError."""
@@ -120,11 +121,13 @@ class Caller:
                 Regsel.PC: entry,
             }
         )
-        return Calls(function, each, trio.current_time())
+        self._under_way = Calls(function, each, trio.current_time())
+        return self._under_way
 
     async def end(self, calls: Calls) -> None:
         """Wait until all have returned 0. Raises FlashError for a result that is not, LoaderError for no result."""
         state = await self._wait(calls)
+        self._under_way = None
         await self._require_return(calls, state)
         result = state.registers[RESULT]
         if result:
@@ -138,6 +141,11 @@ class Caller:
                 "this chip, or the flash is protected.",
                 address=calls.each[number][0] if calls.function.addressed else None,
             )
+
+    async def settle(self) -> None:
+        """Wait for what is under way, if anything is; raises what ``end`` raises."""
+        if self._under_way is not None:
+            await self.end(self._under_way)
 
     async def _wait(self, calls: Calls) -> CoreState:
         key = (calls.function.name, len(calls.each))

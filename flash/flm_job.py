@@ -36,6 +36,7 @@ INIT_SECONDS = 5.0
 """Limit for Init and UnInit: an algorithm names none for them."""
 CHECK_SECONDS_PER_BYTE = 50e-6
 """The checksum takes 23 cycles for a byte; this is enough at 500 kHz."""
+TIDY_SECONDS = 4.0
 UNKNOWN_CLOCK = 0
 """Init's second argument, in Hz. Algorithms set up the clock they need; this is what other tools pass, too."""
 AT_ONCE = 2.0
@@ -103,13 +104,17 @@ class Job:
 
     @asynccontextmanager
     async def _phase(self, purpose: Purpose) -> AsyncIterator[None]:
-        """Init before and UnInit after, also when a function in between has said that it failed."""
+        """Init before and UnInit after, also when a function in between has failed or the load is cancelled."""
         init = self._function("Init", INIT_SECONDS)
-        await self._caller.end(await self._caller.begin(init, self._algorithm.start, UNKNOWN_CLOCK, purpose))
+        try:
+            await self._caller.end(await self._caller.begin(init, self._algorithm.start, UNKNOWN_CLOCK, purpose))
+        except trio.Cancelled:
+            await self._tidy_up(purpose)
+            raise
         try:
             yield
-        except FlashError as error:
-            if error.address is not None:  # the function has returned, so the next one can be called
+        except (FlashError, trio.Cancelled) as error:
+            if not isinstance(error, FlashError) or error.address is not None:  # else a function has not returned
                 await self._tidy_up(purpose)
             raise
         await self._end_phase(purpose)
@@ -121,10 +126,13 @@ class Job:
         await self._caller.check_stack(calls)
 
     async def _tidy_up(self, purpose: Purpose) -> None:
-        try:
-            await self._end_phase(purpose)
-        except HaltpointError as error:
-            log.warning("after a failure: %s", error)
+        """Let what is under way come to its end, then lock the flash again: an open lock can refuse the next keys."""
+        with trio.CancelScope(shield=True), trio.move_on_after(TIDY_SECONDS):
+            try:
+                await self._caller.settle()
+                await self._end_phase(purpose)
+            except HaltpointError as error:
+                log.warning("after a failure: %s", error)
 
     @asynccontextmanager
     async def _readable(self) -> AsyncIterator[None]:

@@ -200,6 +200,55 @@ def test_bad_algorithms_give_their_sentence_and_the_core_is_put_back(bad: str, s
     on_flm_board(selector, body, generic("generic-m3", **{bad: "0x8100" if bad == "PROGRAM_LIES" else ""}))
 
 
+def test_flash_that_needs_init_to_be_read() -> None:
+    """Memory outside the chip (FlashDevice.DevType): Init comes before it is compared and verified, too."""
+
+    async def body(bench: FlmBench) -> None:
+        assert not bench.chip.layouts[0].algorithm.on_chip
+        for seed in (1, 1, 2):
+            await bench.load(0x1000, noise(0x1801, seed=seed))
+            assert bench.board.read_flash(0x1000, 0x1801) == noise(0x1801, seed=seed)
+
+    on_flm_board("sim:generic-m0plus", body, generic("generic-m0plus", TYPE="4"))
+
+
+@pytest.mark.parametrize("page", ["0x100", "0x400", "0x1000"])
+def test_two_algorithms_side_by_side(page: str) -> None:
+    """Each is called for its own flash, with its own start. With the largest page, sectors are no whole pages of it."""
+    second = {"SECTORS": "{0x8000,0}", "SIZE": "0x8000", "START": "0x8000", "PAGE": page}
+
+    async def body(bench: FlmBench) -> None:
+        before = noise(0x10000, seed=3)
+        bench.board.write_flash(0, before)
+        data = noise(0x1803)
+        report = await bench.load(0x7001, data)
+        assert report.changed == 2
+        assert bench.board.read_flash(0, 0x10000) == before[:0x7001] + data + before[0x8804:]
+
+    low = generic("generic-m0plus", SECTORS="{0x400,0},{0x1000,0x2000}", SIZE="0x8000")
+    on_flm_board("sim:generic-m0plus", body, low, parse_flm("high.FLM", compiled("generic", **second)))
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.12, 0.2, 0.35])
+def test_cancelled_anywhere_and_loaded_again(seconds: float) -> None:
+    async def body(bench: FlmBench) -> None:
+        before = noise(0x8000, seed=4)
+        bench.board.write_flash(0, before)
+        data = noise(0x4321)
+        session = bench.session()
+        session.write(0x123, data)
+        with trio.move_on_after(seconds) as scope:
+            await session.finish()
+        assert scope.cancelled_caught
+        assert not await bench.memory.read32(DHCSR) & C_MASKINTS
+        assert await bench.memory.read32(CTRL) == 1 << 31, "locked by UnInit; the next Init sends the keys"
+        session.write(0x123, data)
+        await session.finish()
+        assert bench.board.read_flash(0, 0x8000) == before[:0x123] + data + before[0x123 + len(data) :]
+
+    on_flm_board("sim:generic-m0plus", body, generic("generic-m0plus"))
+
+
 def test_a_reset_in_the_middle_gives_its_sentence() -> None:
     async def body(bench: FlmBench) -> None:
         now = bench.board.clock.horizon

@@ -232,7 +232,7 @@ def test_ram_without_an_algorithm() -> None:
 
 @needs_gcc
 def test_an_algorithm_without_ram() -> None:
-    with pytest.raises(UserError, match="so it is not known where it has RAM. Say where with --ram START:SIZE"):
+    with pytest.raises(UserError, match=r"so it is not known where it has RAM\. Say where with --ram"):
         chip_of_algorithms([generic("generic-m4")])
 
 

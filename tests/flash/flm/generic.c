@@ -11,6 +11,9 @@
 #ifndef PAGE
 #define PAGE 0x100
 #endif
+#ifndef START
+#define START 0
+#endif
 #ifndef TYPE
 #define TYPE 1
 #endif
@@ -19,7 +22,7 @@
 #endif
 
 DESCRIPTION const struct device FlashDevice = {
-    0x0101, "Generic flash", TYPE, 0, SIZE, PAGE, 0, ERASED, 50, ERASE_MS, {SECTORS, END},
+    0x0101, "Generic flash", TYPE, START, SIZE, PAGE, 0, ERASED, 50, ERASE_MS, {SECTORS, END},
 };
 
 struct controller { volatile word key, control, status, address; };
@@ -49,7 +52,7 @@ CODE int Init(word address, word clock, word purpose)
 #ifdef INIT_FAILS
     return 1;
 #endif
-    if (STATIC(struct state)->magic != 0x600DDA7A || address != 0)
+    if (STATIC(struct state)->magic != 0x600DDA7A || address != START)
         return 7; /* not where it should be, or called for another flash */
     if (STATIC(struct state)->purpose != 0)
         return 8; /* Init without the UnInit that belongs to the one before */
