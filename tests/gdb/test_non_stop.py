@@ -68,8 +68,8 @@ def test_interrupt_step_finish_and_reset(by: str) -> None:
         user.say("continue &")
         user.say("monitor reset halt")
         user.wait(r"Reset_Handler \(\)")
-        assert value(user.say("print rounds")) == 0
         assert "main () at main.c" in user.say("tbreak main") + user.say("continue")
+        assert value(user.say("print rounds")) == 0
 
 
 def test_a_fault_while_running_stops_and_is_explained_by_the_next_monitor_command(by: str) -> None:

@@ -17,25 +17,30 @@ PROMPT = "(gdb) "
 
 
 class Dialogue:
-    """One GDB. ``say`` gives back what came until the command was done; ``wait`` what came until a pattern matched."""
+    """One GDB. What it says because of a command and what it says of its own accord come in any order."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self._unread = ""
         self.transcript = ""
+        self._since = 0
         self._said = 0
 
     def say(self, command: str) -> str:
+        """Wait until the command is done; what was said meanwhile."""
         self._said += 1
         mark = f"[{self._said} is done]"
         self.send(command)
-        self.send(f"echo {mark}\\n")
+        self._write(f"echo {mark}\\n")
         return self.wait(re.escape(mark) + r"\n").replace(PROMPT, "").removesuffix(mark + "\n")
 
     def send(self, command: str) -> None:
-        """Without waiting for a prompt."""
+        """Without waiting."""
+        self._since = len(self.transcript)
+        self._write(command)
+
+    def _write(self, line: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(command.encode() + b"\n")
+        self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.flush()
 
     def interrupt(self) -> None:
@@ -43,15 +48,13 @@ class Dialogue:
         os.kill(self._process.pid, 2)
 
     def wait(self, pattern: str) -> str:
-        """Everything up to and with what matches ``pattern``."""
+        """What was said since the last command, up to and with what matches ``pattern``."""
         end = time.monotonic() + PATIENCE
-        while not (found := re.search(pattern, self._unread)):
+        while not (found := re.search(pattern, self.transcript[self._since :])):
             piece = self._read(end - time.monotonic())
             assert piece, f"GDB did not say {pattern!r}:\n{self.transcript}"
-            self._unread += piece
             self.transcript += piece
-        text, self._unread = self._unread[: found.end()], self._unread[found.end() :]
-        return text
+        return self.transcript[self._since : self._since + found.end()]
 
     def _read(self, patience: float) -> str:
         out = self._process.stdout
