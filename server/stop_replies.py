@@ -72,13 +72,14 @@ def _reason(target: Target, stop: Stop, features: AbstractSet[str]) -> str:
     """Why it stopped, as the client knows it: GDB's Z0 in flash sits in a comparator, but stays its own.
 
     A watchpoint comes before a breakpoint, which a client finds by pc. Only a client that says so takes
-    several. A BKPT of the program's counts as software (GDB manual, node Stop Reply Packets). No breakpoint's
-    type may be sent to a client that has not announced the feature.
+    several. A BKPT of the program's own goes without: where GDB has no breakpoint and the instruction is not the
+    one that it would have put there, it takes swbreak for the late echo of one that was removed, and runs on.
+    No breakpoint's type may be sent to a client that has not announced the feature.
     """
     if stop.watched:
         hits = stop.watched if "multi-wp-addr+" in features else stop.watched[:1]
         return "".join(f"{_WATCHES[hit.kind]}:{hit.address:08x};" for hit in hits)
-    if stop.reason is not StopReason.BREAKPOINT:
+    if stop.reason is not StopReason.BREAKPOINT or stop.bkpt is not None:
         return ""
     reason = "hwbreak" if target.points.only_hardware(stop.pc) else "swbreak"
     return f"{reason}:;" if f"{reason}+" in features else ""
