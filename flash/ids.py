@@ -35,11 +35,11 @@ L0 = IdPlace(0x4001_5800, clock=(0x4002_1034, 1 << 22))
 G0 = IdPlace(0x4001_5800, clock=(0x4002_103C, 1 << 27))
 """RM0444 5.4.15: APBENR1.DBGEN; the same for C0 and U0."""
 H7 = IdPlace(0x5C00_1000)
-"""RM0433 60.5.8."""
+"""RM0433, DBGMCU_IDC."""
 M33 = IdPlace(0xE004_4000)
-"""RM0438 52.11, RM0456 75.12."""
+"""RM0438, RM0456, DBGMCU_IDCODE."""
 H5 = IdPlace(0x4402_4000)
-"""RM0481 59.12: the same block as seen from APB."""
+"""RM0481, DBGMCU_IDCODE: the same block as seen from APB."""
 
 PLACES: dict[int, tuple[IdPlace, ...]] = {
     0xC20: (F0,),

@@ -112,7 +112,7 @@ OPTPG, OPTER, STRT, OPTWRE, BYTES_OBL_LAUNCH = 1 << 4, 1 << 5, 1 << 6, 1 << 9, 1
 
 
 async def _bytes(to: OptionWriter) -> None:
-    """F0, F1, F3: bytes, each with its complement, in an area that is erased as a whole. PM0075 2.5, RM0091 4.2.
+    """F0, F1, F3: bytes, each with its complement, in an area that is erased as a whole. PM0075 2.5, RM0091.
 
     An erased area still means level 1; the byte that ends it is written first.
     """
@@ -144,7 +144,7 @@ async def _bytes(to: OptionWriter) -> None:
 OPTLOCK, OPTSTRT = 1 << 0, 1 << 1
 NWRP, SPRMOD = 16, 1 << 31
 LONG_NWRP = 0x463
-"""F413, F423: 15 bits instead of 12 (RM0430 3.8.7)."""
+"""F413, F423: 15 bits instead of 12 (RM0430)."""
 
 
 async def _optcr(to: OptionWriter) -> None:
@@ -200,7 +200,7 @@ WRP_WORDS = (0x08, 0x0C, 0x10, 0x14, 0x18, 0x1C, 0x80, 0x84)
 
 
 async def _nvm(to: OptionWriter) -> None:
-    """L0, L1: words of a half-word and its complement, each written on its own. RM0367 3.4, RM0038 3.4."""
+    """L0, L1: words of a half-word and its complement, each written on its own. RM0367, RM0038."""
     family = to.chip.family
     control = family.controllers[0].control
     await to.open(to.at(0x14), control, NVM_OPTLOCK, NVM_KEYS)
@@ -219,7 +219,7 @@ OPT_BUSY, OPTSTART, OPTCHANGEERR = 1 << 0, 1 << 1, 1 << 30
 
 
 async def _optsr(to: OptionWriter) -> None:
-    """H7: what is wanted is written beside what is in force, and then takes its place. RM0433 4.4.3."""
+    """H7: what is wanted is written beside what is in force, and then takes its place. RM0433."""
     current, wanted, control = to.at(0x1C), to.at(0x20), to.at(0x18)
     await to.open(to.at(0x08), control, OPTLOCK)
     word = await to.memory.read32(wanted) & ~0xFF00 | to.readout.none << to.readout.lsb

@@ -20,7 +20,7 @@ STACK_LIMITS = tuple(
 
 ICACHE_OFF = Step(
     "ICACHE_CR",
-    "the instruction cache would keep what is programmed over; switched off, it empties itself (RM0438 8.4.3)",
+    "the instruction cache would keep what is programmed over; switched off, it empties itself (RM0438)",
     0x4003_0400,
     clear=1,
     wait_at=0x4003_0404,

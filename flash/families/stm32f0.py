@@ -23,7 +23,7 @@ FLASH_SIZE = 0x1FFF_F7CC
 
 
 class FlashOBR(Register, address=0x4002_201C):
-    """RM0091 4.5.7, RM0316 4.5.7: 0, 1, or 3 for level 2."""
+    """RM0091, RM0316, FLASH_OBR: 0, 1, or 3 for level 2."""
 
     RDPRT = bits(1, 2)
 
@@ -44,7 +44,7 @@ class RccAPB2ENR(Register, address=0x4002_1018):
 
 
 class SyscfgCFGR1(Register, address=0x4001_0000):
-    """RM0091 9.1.1: what is seen at address 0."""
+    """RM0091, SYSCFG_CFGR1: what is seen at address 0."""
 
     MEM_MODE = bits(0, 2)
 
@@ -62,7 +62,7 @@ class RccAPB1ENR(Register, address=0x4002_101C):
 ERASE = Timing(30e-3, 40e-3)
 """Data sheets: 20 to 40 ms, no typical value."""
 OBL_LAUNCH = 1 << 13
-"""FLASH_CR, RM0091 4.5.5: would reset the chip."""
+"""FLASH_CR, RM0091: would reset the chip."""
 
 
 def _debug_f0(clocks: int) -> tuple[Step, ...]:

@@ -206,7 +206,7 @@ WORDS, HALF_WORDS = 2, 1
 FULL_VOLTS = 2.7
 BANK_2_SECTORS = 16
 LAST_WRITE_PROTECTION_BIT = 14
-"""RM0430 3.8.7: F413, F423 have 15 bits for 16 sectors, the others 12 for 12."""
+"""RM0430, FLASH_OPTCR: F413, F423 have 15 bits for 16 sectors, the others 12 for 12."""
 
 TIMES = {
     WORDS: {16: Timing(0.25, 0.5), 64: Timing(0.55, 1.1), 128: Timing(1.0, 2.0)},

@@ -161,4 +161,4 @@ DEVICES = tuple(
     )
     for dev_id, marking, family, ram_kib, rows in ROWS
 )
-"""Flash size: RM0385 41.2, RM0431 36.2."""
+"""Flash size: device electronic signature in RM0385, RM0431."""

@@ -34,7 +34,7 @@ class FlashACR(Register, address=BASE):
 
 
 class RccCR(Register, address=0x4002_1000):
-    """RM0444 5.4.1, RM0490 6.4.1: HSI16 on G0, HSI48 on C0."""
+    """RM0444 5.4.1, RM0490: HSI16 on G0, HSI48 on C0."""
 
     HSION = bit(8)
     HSIRDY = bit(10)
@@ -66,7 +66,7 @@ class RccAPBENR1(Register, address=0x4002_103C):
 
 
 class WwdgCFR(Register, address=WWDG_CFR):
-    """RM0444 29.5.2."""
+    """RM0444, WWDG_CFR."""
 
     W = bits(0, 7)
     WDGTB = bits(11, 3)
@@ -191,7 +191,7 @@ ROWS: tuple[tuple[int, str, Family, int, str], ...] = (
 )
 
 WIDTHS = {0x443: 4, 0x453: 4, 0x44C: 5, 0x493: 6, 0x466: 5, 0x456: 5}
-"""Bits of a page number in WRP1AR, where not those of the family's largest (RM0444 3.7.12, RM0490 and the headers)."""
+"""Bits of a page number in WRP1AR, where not those of the family's largest (RM0444, RM0490 and the headers)."""
 
 DEVICES = tuple(
     Device(
@@ -207,4 +207,4 @@ DEVICES = tuple(
     )
     for dev_id, marking, family, ram_kib, rows in ROWS
 )
-"""Flash size: RM0444 38.2, RM0490 31.2."""
+"""Flash size: device electronic signature in RM0444, RM0490."""

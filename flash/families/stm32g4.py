@@ -64,7 +64,7 @@ class RccAPB1ENR1(Register, address=0x4002_1058):
 
 
 class WwdgCFR(Register, address=WWDG_CFR):
-    """RM0440 43.5.2."""
+    """RM0440, WWDG_CFR."""
 
     W = bits(0, 7)
     WDGTB = bits(11, 3)

@@ -70,7 +70,7 @@ class CR(Word):
 
 
 class CRH7A(Word):
-    """RM0455 5.9.4."""
+    """RM0455, FLASH_CR."""
 
     LOCK = bit(0)
     PG = bit(1)
@@ -111,20 +111,20 @@ class RccD1CFGR(Register, address=0x5802_4418):
 
 
 class RccAHB3ENR(Register, address=0x5802_44D4):
-    """RM0433 8.7.38: MDMA alone reaches DTCM."""
+    """RM0433 8.7.40: MDMA alone reaches DTCM."""
 
     MDMAEN = bit(0)
 
 
 class WwdgCFR(Register, address=WWDG_CR + 4):
-    """RM0433 46.5.2."""
+    """RM0433, WWDG_CFR."""
 
     W = bits(0, 7)
     WDGTB = bits(11, 3)
 
 
 class DbgmcuCR(Register, address=0x5C00_1004):
-    """RM0433 60.5.8. The freeze registers can be reached only with the domains' debug clocks on."""
+    """RM0433, DBGMCU_CR. The freeze registers can be reached only with the domains' debug clocks on."""
 
     DBG_SLEEPD1 = bit(0)
     DBG_STOPD1 = bit(1)
@@ -134,13 +134,13 @@ class DbgmcuCR(Register, address=0x5C00_1004):
 
 
 class DbgmcuAPB3FZ1(Register, address=0x5C00_1034):
-    """RM0433 60.5.8."""
+    """RM0433, DBGMCU."""
 
     DBG_WWDG1 = bit(6)
 
 
 class DbgmcuAPB4FZ1(Register, address=0x5C00_1054):
-    """RM0433 60.5.8."""
+    """RM0433, DBGMCU."""
 
     DBG_IWDG1 = bit(18)
 
@@ -232,7 +232,7 @@ class Kind:
 def _described(kind: Kind) -> Family:
     make = kind.controls.make
     psize = {"PSIZE": 3} if "PSIZE" in kind.controls.fields else {}
-    with_operr = "PSIZE" in kind.controls.fields  # RM0455 5.9.5: H7A and H7B have neither
+    with_operr = "PSIZE" in kind.controls.fields  # RM0455: H7A and H7B have neither
     offsets = {1: 0, 2: BANK_2_REGISTERS}
     banks = range(1, kind.banks + 1)
 
@@ -296,7 +296,7 @@ BIG, SMALL = (Timing(1.0, 4.0), Timing(100e-6, 400e-6)), (Timing(2e-3, 10e-3), T
 STM32H7 = _described(Kind("STM32H7", "RM0433", CR, 32, 1, 2, BY_256_BITS, *BIG))
 STM32H72 = _described(Kind("STM32H72x/73x", "RM0468", CR, 32, 1, 1, BY_256_BITS, *BIG))
 STM32H7A = _described(Kind("STM32H7A/H7B", "RM0455", CRH7A, 16, 4, 2, BY_128_BITS, *SMALL))
-"""RM0455 5.9.12: a bit of WPSG guards four sectors."""
+"""RM0455: a bit of WPSG guards four sectors."""
 H72, H7A = 0x483, 0x480
 AXI_KIB = {0x450: 512, 0x480: 1024, 0x483: 320}
 

@@ -76,7 +76,7 @@ def _steps(rcc: int, cfgr: int, apb1enr: int, security: Step, dma: Step) -> tupl
         Step("RCC_APB1ENR", "PWR has a clock, the window watchdog has none", apb1enr, clear=WWDGEN, set=PWREN),
         Step(
             "PWR_CR",
-            "flash cannot be programmed in low-power run mode (RM0367 6.3.1)",
+            "flash cannot be programmed in low-power run mode (RM0367)",
             PWR_CR,
             clear=LPRUN,
             gated=True,
@@ -260,7 +260,7 @@ ROWS: tuple[tuple[int, str, Family, int, int, str], ...] = (
     ),
 )
 SIZES = {0x436: lambda word: {0: 384, 1: 256}.get(word, word), 0x429: lambda word: word & 0xFF}
-"""RM0038 31.1.1: a code in 0x436, the low byte alone in 0x429."""
+"""RM0038: a code in 0x436, the low byte alone in 0x429."""
 
 DEVICES = tuple(
     Device(

@@ -16,7 +16,7 @@ FLASH_START = 0x0800_0000
 BASE = 0x4002_2000
 OPTR_ADDRESS = BASE + 0x20
 FLASH_SIZE = 0x1FFF_75E0
-"""RM0351 49.2: flash in KiB, 16 bits."""
+"""RM0351, device electronic signature: flash in KiB, 16 bits."""
 
 
 class FlashACR(Register, address=BASE):
@@ -87,14 +87,14 @@ class RccAPB1ENR1(Register, address=0x4002_1058):
 
 
 class WwdgCFR(Register, address=0x4000_2C04):
-    """RM0351 37.4.2."""
+    """RM0351, WWDG_CFR."""
 
     W = bits(0, 7)
     WDGTB = bits(7, 2)
 
 
 class DbgmcuCR(Register, address=0xE004_2004):
-    """RM0351 48.16.3. Only a power-on reset clears it."""
+    """RM0351, DBGMCU_CR. Only a power-on reset clears it."""
 
     DBG_SLEEP = bit(0)
     DBG_STOP = bit(1)

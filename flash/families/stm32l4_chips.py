@@ -1,4 +1,4 @@
-"""The STM32L4 part numbers. DEV_IDs: RM0351 48.6.1, RM0394 46.6.1. RAM: the data sheets; here that at 0x20000000."""
+"""The STM32L4 part numbers. DEV_IDs: RM0351, RM0394, DBGMCU_IDCODE. RAM: the data sheets; here that at 0x20000000."""
 
 from __future__ import annotations
 

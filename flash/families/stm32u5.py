@@ -22,7 +22,7 @@ PLACES = Places(key=0x08, status=0x20, control=0x28, options=0x40, ecc=0x30)
 AREAS = {"WRP1AR": (0x58, 1), "WRP1BR": (0x5C, 1), "WRP2AR": (0x68, 2), "WRP2BR": (0x6C, 2)}
 BKER = 1 << 11
 WDW = 1 << 17
-"""RM0456 7.9.6: data waits to be written; U5 alone."""
+"""RM0456 7.9.7: data waits to be written; U5 alone."""
 LATENCY, PRFTEN = 0xF, 1 << 8
 HSI_ON, HSI_READY = 1 << 8, 1 << 10
 SW, SWS, HSI16 = 3, 3 << 2, 1
@@ -94,7 +94,7 @@ STM32U5 = describe(
 
 L5, U5F = 0x472, 0x476
 SWAP_BANK, DB256K, DBANK, DUALBANK = 1 << 20, 1 << 21, 1 << 22, 1 << 21
-"""OPTR: RM0438 6.9.10, RM0456 7.9.13."""
+"""OPTR: RM0438, RM0456 7.9.13."""
 LARGEST_KIB = {L5: 512, 0x455: 512, 0x482: 2048, 0x481: 4096, U5F: 4096}
 U5F_BANK_2 = 0x0820_0000
 
@@ -151,4 +151,4 @@ DEVICES = tuple(
     )
     for dev_id, marking, family, ram_kib, rows in ROWS
 )
-"""Flash size: RM0438 53.2, RM0456 76.2."""
+"""Flash size: device electronic signature in RM0438, RM0456."""

@@ -21,7 +21,7 @@ PWR_CR1 = 0x5800_0400
 
 
 class FlashACR(Register, address=BASE):
-    """RM0434 3.10.1, RM0453 4.10.1."""
+    """RM0434, RM0453, FLASH_ACR."""
 
     LATENCY = bits(0, 3)
     PRFTEN = bit(8)
@@ -33,21 +33,21 @@ class FlashACR(Register, address=BASE):
 
 
 class FlashSFR(Register, address=BASE + 0x80):
-    """RM0434 3.10.22: pages from SFSA on belong to the other core, unless FSD."""
+    """RM0434, FLASH_SFR: pages from SFSA on belong to the other core, unless FSD."""
 
     SFSA = bits(0, 8)
     FSD = bit(8)
 
 
 class RccCR(Register, address=0x5800_0000):
-    """RM0434 8.4.1, RM0453 7.4.1."""
+    """RM0434, RM0453, RCC_CR."""
 
     HSION = bit(8)
     HSIRDY = bit(10)
 
 
 class RccCFGR(Register, address=0x5800_0008):
-    """RM0434 8.4.3, RM0453 7.4.3."""
+    """RM0434, RM0453, RCC_CFGR."""
 
     SW = bits(0, 2)
     SWS = bits(2, 2)
@@ -55,20 +55,20 @@ class RccCFGR(Register, address=0x5800_0008):
 
 
 class RccAHB1ENR(Register, address=0x5800_0048):
-    """RM0434 8.4.18, RM0453 7.4.15."""
+    """RM0434, RM0453, RCC_AHB1ENR."""
 
     DMA1EN = bit(0)
     DMA2EN = bit(1)
 
 
 class RccAHB3ENR(Register, address=0x5800_0050):
-    """RM0434 8.4.20, RM0453 7.4.17."""
+    """RM0434, RM0453, RCC_AHB3ENR."""
 
     FLASHEN = bit(25)
 
 
 class WwdgCFR(Register, address=WWDG_CFR):
-    """RM0434 37.5.2, RM0453 35.5.2."""
+    """RM0434, RM0453, WWDG_CFR."""
 
     W = bits(0, 7)
     WDGTB = bits(11, 3)

@@ -1,4 +1,4 @@
-@ Flash of STM32H7A3, H7B0, H7B3 in words of 128 bits. RM0455 5.3.9 (programming), 5.3.10 (sector erase); registers as in
+@ Flash of STM32H7A3, H7B0, H7B3 in words of 128 bits. RM0455 (programming, sector erase); registers as in
 @ STM32H74x, but START and SNB are elsewhere in CR.
 
         .cpu    cortex-m0

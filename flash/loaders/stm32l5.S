@@ -1,4 +1,4 @@
-@ Flash of STM32L5 in double words. RM0438 6.3.6 (page erase), 6.3.8 (programming); the non-secure registers.
+@ Flash of STM32L5 in double words. RM0438 6.3.6 (page erase), 6.3.7 (programming); the non-secure registers.
 @ The window watchdog's clock cannot be switched off, so its counter is reloaded.
 
         .cpu    cortex-m0
