@@ -147,6 +147,8 @@ class TargetWire:
         try:
             return call()
         except BusFault as fault:
+            if not self.answers:  # the supply went in the middle of it
+                raise WireError(WireProblem.NO_ACK, fault.address) from fault
             raise WireError(WireProblem.FAULT, fault.address) from fault
         except Unmodelled as gap:
             if self.raise_unmodelled:

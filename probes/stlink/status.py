@@ -91,7 +91,8 @@ def status_of(code: int) -> Status:
 
 _ADVICE: dict[Kind, str] = {
     Kind.POWER: "Check the target's supply and that nothing holds it in reset or standby; try connecting under reset.",
-    Kind.NO_TARGET: "Check SWDIO, SWCLK, GND and the supply; if the firmware reuses the SWD pins, connect under reset.",
+    Kind.NO_TARGET: "Check SWDIO, SWCLK, GND and the supply; if the firmware reuses the SWD pins, connect under reset "
+    "(--connect under-reset), or, without a reset line, switch the board on with BOOT0 high.",
     Kind.LOST: "The target stopped answering: check its supply and wires, then connect again; a lower speed may help.",
     Kind.GARBLED: "Bits were damaged on the wire: choose a lower speed (--speed 480), shorten the wires, check GND.",
     Kind.UNVERIFIED: "Something else changes it at the same time, or it cannot hold this value.",
