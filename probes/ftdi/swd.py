@@ -42,7 +42,7 @@ AT_END: Final = 8
 _ATTEMPT = "Connecting by SWD"
 _WIRES = (
     "Check SWDIO, SWCLK, ground and the target's supply; if its firmware reuses the SWD pins or keeps the chip in "
-    "standby, connect under reset (--connect under-reset), or, without a reset line, switch the board on with BOOT0 high."
+    "standby, connect under reset (--connect under-reset), or, without a reset line, switch it on with BOOT0 high."
 )
 _WAYS = (JTAG_TO_SWD, DORMANT_TO_SWD, LINE_RESET, JTAG_TO_SWD, DORMANT_TO_SWD)
 
