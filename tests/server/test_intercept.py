@@ -170,7 +170,7 @@ async def test_ctrl_c_during_a_file_request_is_in_its_answer(board: FakeBoard, p
         await gdb.ask(b"vCont;c")
         if press.startswith(b"\x03"):
             await gdb.raw(press[:1])
-        assert (await gdb.ask(press.removeprefix(b"\x03"))).startswith(b"T05")
+        assert (await gdb.ask(press.removeprefix(b"\x03"))).startswith(b"T02")
         assert asks.replies[0].ctrl_c
 
 
