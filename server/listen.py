@@ -29,6 +29,10 @@ BUSY = (
     " (if it hangs, restart Haltpoint)."
 )
 
+FAREWELL = 0.5
+"""Seconds for which a client waits for the one before it to be gone: a user who disconnects and connects again,
+or an IDE that restarts, comes back while the target is still being let go."""
+
 
 class TargetSource(Protocol):
     """Where a session gets its target from."""
@@ -74,7 +78,7 @@ class Desk:
 
     def __init__(self, source: TargetSource) -> None:
         self._source = source
-        self._busy = False
+        self._place = trio.Lock()
 
     async def receive(self, stream: trio.SocketStream) -> None:
         """One connection, from accept to close. Runs as a task of its own."""
@@ -87,11 +91,12 @@ class Desk:
         except OSError:
             log.info("A client left before it was received.")
             return
-        if self._busy:
+        with trio.move_on_after(FAREWELL) as patience:
+            await self._place.acquire()
+        if patience.cancelled_caught:
             log.warning("A second client (%s port %s) was refused: one is connected already.", host, port)
             await refuse(stream, BUSY)
             return
-        self._busy = True
         try:
             log.info("GDB connected from %s port %s", host, port)
             await self._serve(stream)
@@ -99,7 +104,7 @@ class Desk:
         except Exception:
             log.exception("The session ended by a defect in Haltpoint; please report it. The server goes on.")
         finally:
-            self._busy = False
+            self._place.release()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         try:

@@ -91,6 +91,25 @@ async def test_second_client_is_told_and_sent_away() -> None:
         assert await first.ask(b"qC") == b"QC1"
 
 
+async def test_a_client_that_comes_while_the_one_before_it_is_being_left_waits_for_its_end() -> None:
+    source = Source()
+    async with server(source) as port:
+        async with connected(port) as first:
+            await first.ask(b"!")
+            detach, leave = source.board.core.detach, trio.Event()
+
+            async def slow_detach() -> None:
+                await leave.wait()
+                await detach()
+
+            source.board.core.detach = slow_detach  # type: ignore[method-assign]
+        async with connected(port) as second:
+            await second.send(b"qC")
+            await trio.testing.wait_all_tasks_blocked()
+            leave.set()
+            assert await second.reply() == b"QC1"
+
+
 async def test_second_client_that_says_nothing_right_harms_nobody() -> None:
     async with server(Source()) as port, connected(port) as first:
         await first.ask(b"?")
