@@ -78,6 +78,10 @@ class Breakpoints:
         """Addresses where BKPT shall stand in flash."""
         return set(self._of(BreakpointKind.FLASH))
 
+    def with_comparator(self) -> list[int]:
+        """Addresses of the hardware breakpoints."""
+        return self._of(BreakpointKind.HARDWARE)
+
     def left_over(self, address: int) -> bool:
         """Whether a BKPT stands in flash there that nobody wants any more."""
         return address in self.in_flash and address not in self._table

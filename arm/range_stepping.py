@@ -49,9 +49,14 @@ class RangeStepping(CoreControl):
                     return None
 
     async def _advance(self, stop: Stop, start: int, end: int, code: bytes) -> Stop:
-        target, count = straight_end(code, start, stop.pc, end)
-        plain = stop.bkpt is None and not stop.xpsr & _IT and stop.pc not in self.breakpoints
+        # A breakpoint that is to be in flash need not be there yet.
+        ahead = [place for place in self.breakpoints.wanted_in_flash() if stop.pc < place < end]
+        target, count = straight_end(code, start, stop.pc, min([end, *ahead]))
+        plain = stop.bkpt is None and not stop.xpsr & _IT and not self._breaks_at(stop.pc)
         if count < WORTH_IT or not plain or not self.breakpoints.room_for(target):
             return await self.step()
         await self.settle()
-        return await self._run_straight(target)
+        ran = await self._run_straight(target)
+        if ran.reason is StopReason.BREAKPOINT and self.breakpoints.left_over(ran.pc):
+            self.stop = ran = replace(ran, reason=StopReason.STEP)
+        return ran

@@ -20,6 +20,7 @@ from ..flash.unlock import FlashGuard
 from ..probes.debug_port import DebugPort
 from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
+from .flash_breakpoints import FlashBreakpoints
 from .semihosting.service import Semihosting, SemihostingOptions
 from .target import Target
 
@@ -43,6 +44,7 @@ class BoardOptions:
     mode: ConnectMode = ConnectMode.HALT
     volts: float | None = None
     semihosting: SemihostingOptions = field(default_factory=SemihostingOptions)
+    flash_breakpoints: bool = False
 
 
 class BoardTarget:
@@ -89,6 +91,10 @@ class BoardTarget:
             leave_running=self._options.mode is ConnectMode.ATTACH,
         )
         target.interceptors.append(Semihosting(self._options.semihosting))
+        flash = _flash_session(core, chip)
+        if chip is not None and flash is not None and self._options.flash_breakpoints:
+            core.spare_ram = (chip.ram.start, chip.ram.size)
+            target.flash_breakpoints = FlashBreakpoints(core, flash, chip.regions)
         target.guard = FlashGuard(core, self._known) if self._known else None
         # A core that stands, at its reset vector or where an earlier debugger left it, is kept for the client;
         # one that runs does so without halting debug, which would stop it at a fault with nobody there.

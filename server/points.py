@@ -25,6 +25,23 @@ class BreakpointTable(Protocol):
     def remove(self, address: int) -> None:
         """Remove the one at ``address``."""
 
+    @property
+    def in_flash(self) -> dict[int, int]:
+        """Where BKPT stands in flash, with what it replaced."""
+        ...
+
+    def wanted_in_flash(self) -> set[int]:
+        """Where BKPT shall stand in flash."""
+        ...
+
+    def with_comparator(self) -> list[int]:
+        """Hardware breakpoints."""
+        ...
+
+    def left_over(self, address: int) -> bool:
+        """Whether BKPT stands in flash there that nobody wants."""
+        ...
+
 
 class WatchpointTable(Protocol):
     """The core's own table of watchpoints."""
@@ -71,16 +88,18 @@ class Points:
 
     # Breakpoints
 
-    def insert(self, address: int, *, hardware: bool, orders: Orders = Orders()) -> None:
-        """Insert; one of that type that is there gets the new ``orders``.
+    def insert(
+        self, address: int, *, hardware: bool, orders: Orders = Orders(), kind: BreakpointKind | None = None
+    ) -> None:
+        """Insert; one of that type that is there gets the new ``orders``. ``kind``: how it is made, if not as usual.
 
         Raises TargetError when the core has no comparator left or none that reaches ``address``.
         """
         address &= ~1
         types = self._breakpoints.get(address, {})
         if not types:
-            kind = BreakpointKind.HARDWARE if hardware else self._kind_at(address)
-            self._core_breakpoints.add(address, kind)
+            usual = BreakpointKind.HARDWARE if hardware else self._kind_at(address)
+            self._core_breakpoints.add(address, kind or usual)
         self._breakpoints[address] = {**types, hardware: orders}
 
     def remove(self, address: int, *, hardware: bool) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import trio
+
 from ..arm.breakpoints import BreakpointKind
 from ..arm.core import ConnectMode
 from ..arm.dwt import WatchHit
@@ -19,9 +21,10 @@ from ..probes.errors import AccessFaultError, HaltpointError, TargetError, UserE
 from .capabilities import Core, FlashCapability, GuardCapability
 from .conditions import Conditions
 from .description import GENERAL, PC, RegisterSpec
+from .flash_breakpoints import FlashBreakpoints
 from .flash_reads import FlashReads
 from .intercept import Interceptor
-from .points import Points
+from .points import Orders, Points
 from .view import virtual_stop
 
 __all__ = ["Target"]
@@ -66,6 +69,8 @@ class Target:
         # The hits of a watchpoint after which a step has been taken for done.
         self._passed: tuple[WatchHit, ...] = ()
         self.points = Points(core.breakpoints, core.watchpoints, self._kind)
+        self.flash_breakpoints: FlashBreakpoints | None = None
+        """None: there are as many breakpoints in flash as the core has comparators."""
         self.interceptors: list[Interceptor] = [Conditions()]
         """Those who deal with stops for every client of this target."""
 
@@ -95,7 +100,10 @@ class Target:
             self._reads.forget()
             self.attached = self._claimed = False
             self.view = None
-            await self._core.detach()
+            try:
+                await self._restore_flash()
+            finally:
+                await self._core.detach()
 
     # Execution
 
@@ -106,7 +114,17 @@ class Target:
 
     async def poll(self) -> Stop | None:
         """One look at a running core; one that is stepped through a range is stepped on."""
-        return await self._core.poll() if self._range is None else await self._step_on(*self._range)
+        if self._range is not None:
+            return await self._step_on(*self._range)
+        stop = await self._core.poll()
+        if stop is None or self.flash_breakpoints is None or not self._core.breakpoints.left_over(stop.pc):
+            return stop
+        if stop.reason is not StopReason.BREAKPOINT or stop.bkpt is not None:
+            return stop
+        # Met once, it would be met again; and nobody wants it.
+        await self.flash_breakpoints.tidy()
+        await self._core.resume()
+        return None
 
     async def halt(self) -> Stop:
         """Stop the core, or say why it stands already."""
@@ -151,6 +169,8 @@ class Target:
         elif not ran or address is not None:
             await self._stand_at(address)
             self._reads.forget()
+            if self.flash_breakpoints is not None:
+                await self.flash_breakpoints.place()
             await self._core.resume()
 
     async def step(self, address: int | None = None) -> Stop:
@@ -309,6 +329,26 @@ class Target:
         """Breakpoints as they are now come to hold in a core that runs; else they do at the resume."""
         await self._core.apply_points()
 
+    async def insert_breakpoint(self, address: int, *, hardware: bool, orders: Orders) -> None:
+        """Insert a breakpoint; see ``Points.insert``. Where comparators run out it is put into flash, if it may be."""
+        flash, address = self.flash_breakpoints, address & ~1
+        if flash is not None and address in self._core.breakpoints.in_flash:
+            self.points.insert(address, hardware=hardware, orders=orders, kind=BreakpointKind.FLASH)
+            return
+        try:
+            self.points.insert(address, hardware=hardware, orders=orders)
+        except TargetError:
+            if flash is None or not await flash.fits(address):
+                raise
+            self.points.insert(address, hardware=hardware, orders=orders, kind=BreakpointKind.FLASH)
+
+    async def _restore_flash(self) -> None:
+        """No BKPT of ours is left in flash."""
+        if self.flash_breakpoints is not None and self._core.breakpoints.in_flash:
+            with trio.CancelScope(shield=True):
+                await self._core.halt()
+                await self.flash_breakpoints.restore()
+
     def _kind(self, address: int) -> BreakpointKind:
         """In flash and ROM a breakpoint that need not be hardware becomes a hardware one."""
         region = self._region(address)
@@ -335,6 +375,7 @@ class Target:
         if self.flash is None:
             return ""
         self._reads.forget()
+        await self._restore_flash()
         try:
             return str(await self.flash.finish())
         except HaltpointError:

@@ -45,7 +45,12 @@ def open_board_of(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Cl
     make = _simulated if options.probe.startswith(SIM_PREFIX) else _real
     access = make(options.probe, adapter)
     settings = BoardOptions(
-        chip, options.speed, ConnectMode(options.connect), options.vdd, semihosting_options(options)
+        chip,
+        options.speed,
+        ConnectMode(options.connect),
+        options.vdd,
+        semihosting_options(options),
+        flash_breakpoints=getattr(options, "flash_breakpoints", "off") == "auto",
     )
     return BoardTarget(access.open_probe, access.executor, settings), access.clock
 

@@ -20,6 +20,12 @@ def add(commands: Commands) -> None:
     serve.set_defaults(command=run)
     add_target_options(serve)
     add_semihosting_options(serve)
+    serve.add_argument(
+        "--flash-breakpoints",
+        choices=("auto", "off"),
+        default="auto",
+        help="when the core has no comparator left: put breakpoints into flash, which rewrites sectors, or refuse",
+    )
     serve.add_argument("--port", type=port, default=3333, help="TCP port for GDB, 0 for any free one (default: 3333)")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
 

@@ -31,7 +31,7 @@ async def insert(client: Client, packet: packets.InsertBreakpoint) -> Reply:
     points = client.target.points
     if packet.type in BREAKPOINTS:
         orders = Orders(packet.conditions, packet.commands)
-        points.insert(packet.address, hardware=BREAKPOINTS[packet.type], orders=orders)
+        await client.target.insert_breakpoint(packet.address, hardware=BREAKPOINTS[packet.type], orders=orders)
     elif not packet.kind:
         return Failure("Watching 0 bytes is not possible.")
     else:

@@ -100,6 +100,16 @@ class FakeBreakpoints:
     def __init__(self, comparators: int = 6) -> None:
         self.comparators = comparators
         self.table: dict[int, BreakpointKind] = {}
+        self.in_flash: dict[int, int] = {}
+
+    def wanted_in_flash(self) -> set[int]:
+        return {address for address, kind in self.table.items() if kind is BreakpointKind.FLASH}
+
+    def with_comparator(self) -> list[int]:
+        return [address for address, kind in self.table.items() if kind is BreakpointKind.HARDWARE]
+
+    def left_over(self, address: int) -> bool:
+        return address in self.in_flash and address not in self.table
 
     def add(self, address: int, kind: BreakpointKind) -> None:
         hardware = [a for a, k in self.table.items() if k is BreakpointKind.HARDWARE and a != address]
