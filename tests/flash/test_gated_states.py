@@ -7,7 +7,6 @@ import random
 from support.flash_bench import FLASH, Bench, on_board
 
 DATA = random.Random(3).randbytes(3000)
-DBG_STOP, FREEZE = 1 << 1, 1 << 11 | 1 << 12
 
 
 async def load(bench: Bench) -> None:
@@ -36,20 +35,3 @@ def test_low_power_run_mode_with_the_clock_of_pwr_off() -> None:
         assert await bench.memory.read32(pwr_cr1) & lpr
 
     on_board("sim:stm32l431rc", test)
-
-
-def test_watchdogs_stay_frozen_after_a_reset_and_a_load() -> None:
-    """STM32G0: a reset takes DBGMCU its clock, not its content."""
-    apbenr1, dbgen, dbgmcu = 0x4002_103C, 1 << 27, 0x4001_5800
-
-    async def test(bench: Bench) -> None:
-        await bench.core.reset(halt=True)
-        clocks = await bench.memory.read32(apbenr1)
-        assert not clocks & dbgen
-        await load(bench)
-        assert await bench.memory.read32(apbenr1) == clocks
-        await bench.poke((apbenr1, clocks | dbgen))
-        assert await bench.memory.read32(dbgmcu + 4) & DBG_STOP
-        assert await bench.memory.read32(dbgmcu + 8) & FREEZE == FREEZE
-
-    on_board("sim:stm32g071rb", test)
