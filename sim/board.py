@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .backend import SimBackend
@@ -10,7 +11,7 @@ from .bus import BusFault
 from .chip import ChipModel
 from .chips import chip_model
 from .clock import PS_PER_SECOND, VirtualClock
-from .errors import FirmwareError
+from .errors import FirmwareError, SelectorError
 from .ftdi.board import FtdiOptions, make_ftdi, make_swj
 from .knobs import FaultKnobs
 from .machine import Machine
@@ -33,7 +34,7 @@ class Board:
 
     def __init__(self, selector: Selector) -> None:
         self.selector = selector.text
-        self.chip: ChipModel = chip_model(selector.chip)
+        self.chip: ChipModel = _with_trustzone(chip_model(selector.chip), on=selector.tzen)
         self.clock = VirtualClock()
         self.machine = Machine(
             self.clock,
@@ -45,6 +46,8 @@ class Board:
             rom_table_part=self.chip.rom_table_part,
         )
         self.machine.scs.scb.words |= dict(self.chip.core_words)
+        if self.chip.trustzone:
+            self.machine.scs.become_secure()
         self.faults = FaultKnobs()
         self.soc = make_soc(
             self.chip,
@@ -197,14 +200,21 @@ class Board:
             self.soc.flash.content_given()
 
 
+def _with_trustzone(chip: ChipModel, *, on: bool) -> ChipModel:
+    """Return the chip with TZEN set. Raises SelectorError."""
+    if on and not chip.flash_at_secure:
+        raise SelectorError(f"The simulated {chip.name} has no TrustZone that tzen=1 could switch on.")
+    return replace(chip, trustzone=on)
+
+
 def open_board(selector: str) -> Board:
     """Make a board from ``sim:CHIP[,OPTION=VALUE]...``. Raises SelectorError or FirmwareError, both ValueError.
 
     Options: ``probe`` (stlink-v2, stlink-v2-1, stlink-v3, stlink-clone, ft2232h, ft4232h, ft232h), ``level`` (J28),
     ``serial``, ``firmware`` (a file), ``nrst`` (wired, none, swim), ``rdp`` (0, 1), ``wrp`` (0-3+12), ``power`` (on,
-    off), ``vdd`` (volts, 3.25), ``target`` (present, none), ``iwdg`` (software, hardware), ``hse`` (8000000, none),
-    ``quirks`` (see stlink.state.Quirks). With an FTDI chip: ``wire`` (jtag, swd), ``channel`` (a, b), pins of reset
-    lines ``nrst`` and ``trst`` (ad4 to ad7, ac0 to ac7, none), ``buffer`` (the pin of a buffer in SWDIO: ac4, or !ac4
-    when active low), ``latency`` (clocks of the wire that each access to the bus takes more).
+    off), ``vdd`` (volts, 3.25), ``target`` (present, none), ``iwdg`` (software, hardware), ``tzen`` (0, 1: TrustZone),
+    ``hse`` (8000000, none), ``quirks`` (see stlink.state.Quirks). With an FTDI chip: ``wire`` (jtag, swd), ``channel``
+    (a, b), pins of reset lines ``nrst`` and ``trst`` (ad4 to ad7, ac0 to ac7, none), ``buffer`` (the pin of a buffer in
+    SWDIO: ac4, or !ac4 when active low), ``latency`` (clocks of the wire that each access to the bus takes more).
     """
     return Board(parse_selector(selector))

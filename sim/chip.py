@@ -72,6 +72,8 @@ class ChipModel:
     erased: int = 0xFF  # what an erased byte reads as
     flash_at_0: bool = True  # the array is seen at 0 too
     flash_at_itcm: int = 0  # and here, for reads alone; 0: it is not
+    flash_at_secure: int = 0  # where secure code sees it, on chips with TrustZone
+    trustzone: bool = False  # TZEN is set
     core_words: tuple[tuple[int, int], ...] = ()  # what the core's identification differs in: (offset in the SCB, word)
     core_ap: int = 0  # number of the access port behind which core and memory are; ``ap_idr`` is its
     side_aps: tuple[tuple[int, int], ...] = ()  # (number, IDR) of access ports that reach neither
@@ -110,6 +112,7 @@ class ChipModel:
     def aliases_of(self, bank: FlashBank) -> tuple[int, ...]:
         """Where else a bank is seen."""
         places = ((0,) if self.flash_at_0 else ()) + ((self.flash_at_itcm,) if self.flash_at_itcm else ())
+        places += (self.flash_at_secure,) if self.trustzone else ()
         return tuple(place + bank.base - self.flash_base for place in places)
 
     def in_flash(self, address: int, length: int) -> bool:

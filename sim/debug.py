@@ -32,6 +32,7 @@ class DHCSR(IntFlag):
     S_HALT = 1 << 17
     S_SLEEP = 1 << 18
     S_LOCKUP = 1 << 19
+    S_SDE = 1 << 20  # ARMv8-M: secure debug is allowed
     S_RETIRE_ST = 1 << 24
     S_RESET_ST = 1 << 25
     S_RESTART_ST = 1 << 26  # ARMv8-M
@@ -97,6 +98,7 @@ class Debug:
         self.halt_requested = False
         self.step_due = False
         self.retired = False
+        self.secure = False
         self.power_on()
 
     def power_on(self) -> None:
@@ -233,6 +235,8 @@ class Debug:
             value |= DHCSR.S_RESET_ST
         if self.restarted:
             value |= DHCSR.S_RESTART_ST
+        if self.secure:
+            value |= DHCSR.S_SDE
         self.retired = self.restarted = False
         self.was_reset = core.in_reset
         return int(value)

@@ -67,6 +67,10 @@ class Exceptions:
         self._base = 0xFFFF_FFB0 if core.profile.secure_era else 0xFFFF_FFF1  # of EXC_RETURN
         self.reset()
 
+    def become_secure(self) -> None:
+        """Secure state: bits S and ES of EXC_RETURN are set (DDI0553)."""
+        self._base = 0xFFFF_FFF1
+
     def reset(self) -> None:
         """Nothing pending, nothing active, all priorities 0."""
         self.pending = 0

@@ -34,6 +34,13 @@ class Scs(Peripheral):
         self._mpu_end = 0xDC8 if core.profile.secure_era else 0xDC0
         self.ids = core_ids(model).scs
 
+    def become_secure(self) -> None:
+        """TrustZone is there and the core in secure state, which it cannot leave here: what shows it to a debugger."""
+        self.scb.words[0x44] = 0x210  # ID_PFR1
+        self.ids = self.ids | {0xFB8: 0xFF, 0xE08: 1 << 16}  # DAUTHSTATUS: all debug allowed; DSCSR.CDS
+        self.core.debug.secure = True
+        self.core.exceptions.become_secure()
+
     def reset(self) -> None:
         """System reset; debug registers are reset with the core's debug logic."""
         self.systick.reset()

@@ -33,6 +33,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "power": ("on", "off"),
     "target": ("present", "none"),
     "iwdg": ("software", "hardware"),
+    "tzen": ("0", "1"),
     "hse": ("8000000", "none"),
 }
 FREE = {
@@ -60,6 +61,7 @@ class Selector:
     rdp: bool = False
     power: bool = True
     vdd: float = 3.25
+    tzen: bool = False
     target: bool = True
     iwdg_hardware: bool = False
     hse: int = 8_000_000
@@ -104,6 +106,7 @@ def parse_selector(text: str) -> Selector:
         nrst=values.get("nrst", ""),
         rdp=values.get("rdp", "0") == "1",
         power=values.get("power", "on") == "on",
+        tzen=values.get("tzen", "0") == "1",
         vdd=_volts(values["vdd"]) if "vdd" in values else 3.25,
         target=values.get("target", "present") == "present",
         iwdg_hardware=values.get("iwdg", "software") == "hardware",

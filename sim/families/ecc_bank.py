@@ -63,6 +63,8 @@ class EccBank:
         """Take one word of a unit: RM0351 3.3.7."""
         flash = self.flash
         flash.settle()
+        if address >= flash.chip.flash_at_secure > 0:
+            raise Unmodelled(f"FLASH: a store through the secure alias, to 0x{address:08X}")
         if address < self.base:
             address += flash.chip.flash_base  # through the alias at 0
         control = flash.control

@@ -20,6 +20,8 @@ __all__ = ["OptionPlan", "ProtectedArea"]
 
 LEVEL_0, LEVEL_2 = 0xAA, 0xCC
 WRPERR = 1 << 4
+TZEN = 1 << 31  # of OPTR, on chips with TrustZone
+_PAGES = 0x7F_007F
 _LOCKED = 1 << 31 | 1 << 30  # CR.LOCK, CR.OPTLOCK
 
 
@@ -43,6 +45,7 @@ class OptionPlan:
     memory: tuple[tuple[int, int], ...]  # (base, size) of ROM that holds them
     refuse: tuple[tuple[str, int, int], ...] = ()  # (register, bits, value): what must not come into force
     iwdg_software: int = 1 << 16  # bit of OPTR
+    watermarks: tuple[str, ...] = ()  # of each bank: first and last secure page, in force with OPTR.TZEN
     time: int = 26_000_000_000  # erase and program of the option page, ps
 
 
@@ -66,6 +69,10 @@ class EccOptions:
         self.stored["OPTR"] = self.stored["OPTR"] & ~0xFF | (0xBB if rdp else LEVEL_0)
         if iwdg_hardware:
             self.stored["OPTR"] &= ~self.plan.iwdg_software
+        if self.flash.chip.trustzone:
+            self.stored["OPTR"] |= TZEN
+            for name in self.plan.watermarks:
+                self.stored[name] = self.stored[name] & ~_PAGES | _PAGES & 0xFFFF_0000  # all pages are secure
         free = list(self.plan.areas)
         banks = self.flash.banks
         for first, last in protected:
@@ -92,7 +99,8 @@ class EccOptions:
     def load(self) -> None:
         """Put the stored values into force."""
         for name, bits, value in self.plan.refuse:
-            if self.stored[name] & bits != value:
+            expected = value | (TZEN if name == "OPTR" and self.flash.chip.trustzone else 0)
+            if self.stored[name] & bits != expected:
                 raise Unmodelled(f"FLASH: the option {name} = 0x{self.stored[name]:08X} asks for what is not modelled")
         self.active = dict(self.stored)
         self.shown = dict(self.stored)
@@ -112,11 +120,19 @@ class EccOptions:
         """Report whether a page refuses program and erase."""
         if self.level == 1 and self.flash.host.debug_active():
             return True
-        return any(first <= page <= last for first, last in self._areas(bank))
+        return any(first <= page <= last for first, last in (*self._areas(bank), *self._secure(bank)))
 
     def protects_any(self, bank: int, pages: int) -> bool:
         """Report whether any page of a bank does; its mass erase is refused then."""
-        return self.protects(bank, pages) or any(first <= last for first, last in self._areas(bank))
+        areas = (*self._areas(bank), *self._secure(bank))
+        return self.protects(bank, pages) or any(first <= last for first, last in areas)
+
+    def _secure(self, bank: int) -> list[tuple[int, int]]:
+        """Secure pages refuse what comes from non-secure registers."""
+        if not self.plan.watermarks or not self.active["OPTR"] & TZEN:
+            return []
+        value = self.active[self.plan.watermarks[bank]]
+        return [(value & 0x7F, value >> 16 & 0x7F)]
 
     def _areas(self, bank: int) -> list[tuple[int, int]]:
         found = []

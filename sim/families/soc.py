@@ -181,7 +181,8 @@ class FamilySoc:
     def _after_reset(self) -> None:
         self.iwdg.after_reset(hardware=self.controller.hardware_iwdg)
         boot_loader = self.controller.boots_system_memory
-        self.machine.core.boot_base = self.family.system.base if boot_loader else self.family.boot_base
+        usual = self.chip.flash_at_secure if self.chip.trustzone else self.family.boot_base
+        self.machine.core.boot_base = self.family.system.base if boot_loader else usual
 
 
 def _boot_loader(system: SystemMemory) -> bytes:

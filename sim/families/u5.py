@@ -157,6 +157,7 @@ _OPTIONS = OptionPlan(
     areas=tuple(ProtectedArea(f"WRP{n + 1}{area}R", n, bits=7) for n in range(2) for area in "AB"),
     stored={},
     memory=(),
+    watermarks=("SECWM1R1", "SECWM2R1"),
     refuse=(
         ("OPTR", TZEN | SWAP_BANK | DUALBANK, DUALBANK),
         ("NSBOOTADD0R", 0xFFFF_FF80, 0x0800_0000),
@@ -303,5 +304,6 @@ U5_CHIPS = (
         jtag_id=0x0BA0_4477,
         ap_idr=0x1477_0015,
         flash_at_0=False,
+        flash_at_secure=0x0C00_0000,
     ),
 )

@@ -6,6 +6,7 @@ import pytest
 from support.chip_bench import Chip
 
 from haltpoint.sim.bus import BusFault, Unmodelled
+from haltpoint.sim.errors import SelectorError
 
 BASE = 0x4002_2000
 ACR, KEYR, SECKEYR, OPTKEYR, PDKEY1R, SR, SECSR, CR, SECCR = (
@@ -274,3 +275,49 @@ def test_the_pll_runs_the_core_at_160_mhz(chip: Chip) -> None:
     chip.sleep(1e-3)
     chip[rcc + 0x1C] = 3
     assert chip.board.soc.rcc.core_hz == 160_000_000
+
+
+# --- TrustZone switched on: what a debugger sees of it, and what non-secure registers are refused
+
+
+@pytest.fixture
+def secure() -> Chip:
+    return Chip("stm32u575zi", ",tzen=1")
+
+
+def test_trustzone_shows(secure: Chip) -> None:
+    assert secure[OPTR] >> 31 == 1
+    assert secure[0xE000_ED44] == 0x210
+    assert secure[0xE000_EFB8] == 0xFF
+    assert secure[0xE000_EE08] >> 16 & 1
+    assert secure[0xE000_EDF0] >> 20 & 1
+    assert secure.board.machine.core.boot_base == 0x0C00_0000
+
+
+def test_secure_code_sees_the_flash_elsewhere(secure: Chip) -> None:
+    table = [0x2000_1000, 0x0C00_0101, *[0x0C00_0103] * 14]
+    secure.board.write_flash(FLASH, b"".join(word.to_bytes(4, "little") for word in table))
+    secure.board.write_flash(FLASH + 0x100, bytes.fromhex("00df7446fee7"))  # svc 0; mov r4, lr; b .
+    secure.power_cycle()
+    secure.sleep(1e-4)
+    secure.halt()
+    assert secure.register(15) == 0x0C00_0104
+    assert secure.register(4) == 0xFFFF_FFF9, "EXC_RETURN of secure state"
+
+
+def test_non_secure_registers_neither_program_nor_erase_secure_pages(secure: Chip) -> None:
+    secure.board.write_flash(FLASH + PAGE, bytes(16))
+    unlock(secure)
+    assert program(secure, FLASH, *WORDS) & WRPERR
+    for control in (PER | 1 << 3, MER1, MER2, PER | BKER):
+        secure[SR] = WRPERR | PGSERR
+        secure[CR] = control | STRT | OPTLOCK
+        assert status(secure) == WRPERR
+    assert secure.flash(FLASH + PAGE, 16) == bytes(16)
+    secure[SECKEYR] = KEY1
+    assert secure[SECCR] == 0, "secure registers are not to be reached from here"
+
+
+def test_the_others_have_no_trustzone() -> None:
+    with pytest.raises(SelectorError, match="TrustZone"):
+        Chip("stm32l431rc", ",tzen=1")
