@@ -54,6 +54,12 @@ class Facts:
     starts: int = 0
     """Bits of the control register that hardware clears."""
 
+    taking_pins: Stores = ()
+    """Makes inputs of the debug port's pins."""
+
+    protected: str = "0-3"
+    """Pages or sectors for the board's option ``wrp``."""
+
     gathers: bool = False
     """A unit of programming is more than one store, and what is half written is given up."""
 

@@ -20,10 +20,11 @@ from support.flash_load import extent, noise
 
 from . import debugger, living
 from .chips import CHIPS, Facts
+from .facts import Ops
 from .firmware import Firmware
 from .states import State
 
-__all__ = ["Connection", "firmware_for", "hurry", "load", "load_exactly", "meet", "selector"]
+__all__ = ["Connection", "firmware_for", "hurry", "load", "load_exactly", "meet", "selector", "stage"]
 
 Writes = Sequence[tuple[int, bytes]]
 Erased = Sequence[tuple[int, int]]
@@ -104,6 +105,16 @@ def meet(
     trio.run(main, clock=board.trio_clock())
 
 
+def stage(board: Board, facts: Facts, ops: Ops) -> None:
+    """Let firmware that carries out ``ops`` run for a while, if there is power."""
+    code = Firmware(facts.base, facts.ram + 0x800)
+    board.write_flash(facts.base, code.run(ops).stay().image())
+    if board.machine.powered:
+        board.machine.system_reset()
+        board.sleep(SETTLE)
+        board.machine.run_until_now()
+
+
 class Connection:
     """The way from a probe to an identified chip, as a session goes it."""
 
@@ -113,10 +124,14 @@ class Connection:
     async def __aenter__(self) -> Bench:
         host = UsbHost(self._board.backend, self._board.sleep)
         self._probe = open_probe(list_probes(host)[0].selector, host)
-        core = CortexM(Memory(self._probe, InlineExecutor()))
-        await core.connect(self._mode)
-        chip = await identify(core.memory)
-        await set_up_debug(core.memory, chip)
+        try:
+            core = CortexM(Memory(self._probe, InlineExecutor()))
+            await core.connect(self._mode)
+            chip = await identify(core.memory)
+            await set_up_debug(core.memory, chip)
+        except BaseException:
+            self._probe.close()
+            raise
         return Bench(self._board, core, chip)
 
     async def __aexit__(self, *_: object) -> None:

@@ -195,7 +195,9 @@ STATES: tuple[State, ...] = (
     State("stack limit", 31, "MSPLIM and PSPLIM at the end of RAM", life=living.with_a_stack_limit, needs=("armv8",)),
     State("in NMI", 32, "an NMI handler that does not return", life=living.in_nmi),
     State("NMI pending", 32, "ICSR.NMIPENDSET on the halted core", touch=debugger.pend_nmi, used_up=("0xE000ED04",)),
-    State("traps", 33, "CCR.UNALIGN_TRP, DIV_0_TRP", ((CCR, 0x18),), life=living.asleep, needs=("mainline",)),
+    State(
+        "traps", 33, "CCR.UNALIGN_TRP, DIV_0_TRP", ((CCR, 0x18),), life=living.asleep, needs=("mainline",), alone=True
+    ),
     State(
         "flash interface without clock",
         34,
