@@ -80,6 +80,10 @@ class FlashGuard:
         """What ``unlock`` would do."""
         return consequence(self._chip, await read_protection(self._core.memory, self._chip))
 
+    async def locked(self) -> bool:
+        """Whether there is anything to unlock."""
+        return (await read_protection(self._core.memory, self._chip)).locked
+
     async def unlock(self) -> list[str]:
         """See the function of that name."""
         return await unlock(self._core, self._chip)

@@ -21,6 +21,7 @@ from ..probes.debug_port import DebugPort
 from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
 from .flash_breakpoints import FlashBreakpoints
+from .capabilities import GuardCapability
 from .semihosting.service import Semihosting, SemihostingOptions
 from .target import Target
 
@@ -125,17 +126,10 @@ class BoardTarget:
             await set_up_debug(self._memory, self._known)
         return self._target
 
-    async def protection(self) -> list[str]:
-        """Sentences about the protection and options of the chip, which may be running."""
+    async def guard(self) -> GuardCapability | None:
+        """The chip's protection; the chip may be running. None where nothing is known of it."""
         await self.open()
-        guard = self._target.guard if self._target else None
-        return await guard.describe() if guard else []
-
-    async def unlock_consequence(self) -> str:
-        """What ``Target.unlock`` would do."""
-        await self.open()
-        guard = self._target.guard if self._target else None
-        return await guard.consequence() if guard else "Nothing is known of this chip's protection."
+        return self._target.guard if self._target else None
 
     async def forget(self) -> None:
         """See TargetSource."""

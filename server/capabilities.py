@@ -141,6 +141,10 @@ class GuardCapability(Protocol):
         """What unlocking would do."""
         ...
 
+    async def locked(self) -> bool:
+        """Whether there is anything to unlock."""
+        ...
+
     async def unlock(self) -> list[str]:
         """Do it; sentences about what was done."""
         ...

@@ -29,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
         try:
             for fact in await board.open():
                 print(fact)
-            for line in await board.protection():
+            guard = await board.guard()
+            for line in await guard.describe() if guard else []:
                 print(line)
         finally:
             await board.close()

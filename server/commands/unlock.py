@@ -36,7 +36,13 @@ def run(options: argparse.Namespace) -> int:
         try:
             for fact in await board.open():
                 print(fact)
-            print(await board.unlock_consequence())
+            guard = await board.guard()
+            if guard is None:
+                advice = "Name it with --chip."
+                raise UserError("Unlocking the flash", "nothing is known of this chip's protection", advice)
+            print(await guard.consequence())
+            if not await guard.locked():
+                return
             if not options.erase_everything:
                 advice = f"If that is what you want, say so: add {CONFIRMATION}."
                 raise UserError("Unlocking the flash", "it has not been confirmed, and nothing was changed", advice)
