@@ -20,8 +20,8 @@ from ..flash.unlock import FlashGuard
 from ..probes.debug_port import DebugPort
 from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
-from .flash_breakpoints import FlashBreakpoints
 from .capabilities import GuardCapability
+from .flash_breakpoints import FlashBreakpoints
 from .semihosting.service import Semihosting, SemihostingOptions
 from .target import Target
 
