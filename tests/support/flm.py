@@ -111,9 +111,10 @@ def on_flm_board(
     *algorithms: Algorithm,
     ram: tuple[int, int] | None = RAM,
 ) -> None:
-    """Run ``test`` on a board, in the board's time. Its firmware is that of ``ticking``, not started yet."""
-    board = open_board(selector)
+    """Run ``test`` on a board, in the board's time. Its firmware is that of ``ticking``, halted at its start."""
+    board = open_board(f"{selector},power=off")
     board.write_flash(board.chip.flash_base, ticking(base=board.chip.flash_base))
+    board.power(on=True)
 
     async def main() -> None:
         host = UsbHost(board.backend, board.sleep)
