@@ -29,8 +29,8 @@ SHORTEST_NAP = 0.002
 MARGIN = 0.1
 """Of the time for a slot."""
 LONGEST_MARGIN = 0.01
-CORRECTION = 1.05
-"""By how much an estimate that was proved wrong is put beyond what proved it."""
+CORRECTION, LAST_CORRECTION = 1.01, 1.003
+"""By how much an estimate that was proved wrong is put beyond what proved it: at the end there is time to look."""
 HASTE = 0.8
 """By how much the estimate is lowered below what was seen of a loader that had to wait."""
 PATIENCE_FACTOR = 2.0
@@ -44,15 +44,18 @@ class Pace:
     def __init__(self, pieces: Sequence[Piece], now: float) -> None:
         self._typical = [0.0, *accumulate(piece.typical for piece in pieces)]
         self._origin, self._origin_slot = now, 1
-        self.factor = 1.01
+        self.factor = 1.0
 
     def due(self, slot: int) -> float:
         """The estimate; a slot behind the last means the end."""
         return self._origin + self.factor * self._span(slot)
 
     def margin(self, slot: int) -> float:
-        """By how much to look later: a look too early is a look in vain, and the next one comes no cheaper."""
-        if slot < 1:
+        """By how much to look later: a look too early is a look in vain, and the next one comes no cheaper.
+
+        Not so at the end: whoever waits for it has nothing else to do.
+        """
+        if not 1 <= slot < len(self._typical) - 1:
             return 0.0
         return min(LONGEST_MARGIN, MARGIN * self.factor * (self._typical[slot] - self._typical[slot - 1]))
 
@@ -66,7 +69,8 @@ class Pace:
         lowest = elapsed / self._span(slot + 1) if self._span(slot + 1) > 0 else 0.0
         highest = elapsed / self._span(slot) if self._span(slot) > 0 else max(lowest, self.factor)
         if self.factor < lowest:
-            self.factor = min((lowest + highest) / 2, lowest * CORRECTION)
+            beyond = CORRECTION if slot < len(self._typical) - 1 else LAST_CORRECTION
+            self.factor = min((lowest + highest) / 2, lowest * beyond)
         elif self.factor > highest:
             self.factor = max((lowest + highest) / 2, highest / CORRECTION)
 
@@ -152,16 +156,29 @@ class Feeder:
         last = min(self._sent + self._free(), len(self._pieces))
         if last == self._sent or last - self._sent < self._worthwhile():
             return
+        while self._sent < last:
+            until = self._sent + 1
+            if len(self._pieces[self._sent].data) > self._layout.payload // 2:
+                until = last
+            await self._send(until)
+
+    async def _send(self, last: int) -> None:
+        """The pieces up to ``last`` in one batch. A short one goes alone, so that the time of its arrival is known."""
         batch = Batch()
         for index in range(self._sent, last):
             self._layout.fill(batch, self._earlier + index, self._pieces[index].data)
         before = trio.current_time()
         await self._memory.run(batch)
-        there = before + (trio.current_time() - before) / (last - self._sent)
-        first = self._sent + 1
-        if self._begun >= first or self._pace.due(first) < there:
-            self._pace.restart(first, there)  # the loader has waited for it
+        self._arrived(self._sent, last, before, trio.current_time())
         self._sent = last
+
+    def _arrived(self, first: int, last: int, began: float, ended: float) -> None:
+        """These pieces were sent one behind the other; where the loader has waited for one, count afresh from it."""
+        sizes = list(accumulate(len(piece.data) for piece in self._pieces[first:last]))
+        for index, size in enumerate(sizes):
+            slot, there = first + index + 1, began + (ended - began) * size / sizes[-1]
+            if (index == 0 and self._begun >= slot) or self._pace.due(slot) < there:
+                self._pace.restart(slot, there)
 
     async def _look(self) -> Outcome | None:
         """Read the progress; None if no loader of ours wrote that word."""

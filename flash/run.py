@@ -54,6 +54,8 @@ class LoaderRun:
         await self._memory.run(batch)
         compare_upload(self._layout.code, image, back.value)
         await self._visit.start({Regsel.MSP: self._layout.stack_top, Regsel.PC: self._layout.entry})
+        if self._visit.was_reset:
+            await self._fail(0.0)
 
     async def ask(self, slot: bytes, seconds: float) -> bytes:
         """Have the next slot carried out, which takes ``seconds`` at most, and give back what it holds then.

@@ -13,12 +13,16 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from .family import Family, Timing
-from .plan import Plan
+from .plan import Plan, Run
 
 __all__ = ["Operation", "Outcome", "Piece", "cut", "raw_crc"]
 
 ALL_ONES = 0xFFFF_FFFF
 NO_TIME = Timing(0.0, 0.0)
+ROOM = 60
+"""For the commands in a piece of the ramp: erases and programs of sectors that end in it, and a SKIP."""
+RAMP = (1024, 1920)
+"""Bytes of content in the pieces behind the first erase; a slow probe sends 2 KiB while a page is erased."""
 
 
 class Operation(IntEnum):
@@ -84,10 +88,12 @@ def raw_crc(data: bytes) -> int:
 def cut(plan: Plan, family: Family, payload: int) -> list[Piece]:
     """The whole stream of a plan in pieces of ``payload`` bytes; the first and the last may be shorter.
 
-    Where the first sector is erased, the first piece holds that alone: the loader can begin as soon as it is there.
+    The first pieces are short, because the loader can begin with each as soon as it is there: the first erase alone,
+    then RAMP.
     """
     cutter = Cutter(payload)
-    for fragment in _fragments(plan, family):
+    ramp = [size for size in RAMP if size + ROOM <= payload]
+    for fragment in _fragments(plan, family, ramp):
         cutter.add(fragment)
     return cutter.end()
 
@@ -130,7 +136,7 @@ class Cutter:
         return self._pieces
 
 
-def _fragments(plan: Plan, family: Family) -> Iterator[Fragment]:
+def _fragments(plan: Plan, family: Family, ramp: list[int]) -> Iterator[Fragment]:
     for sector in plan.sectors:
         offset = family.controller(sector.bank).offset
         runs = list(sector.runs(family.erased, family.program_unit))
@@ -138,10 +144,9 @@ def _fragments(plan: Plan, family: Family) -> Iterator[Fragment]:
             word, time = family.erase_word(sector.sector), family.erase(len(sector.content))
             yield replace(_command(Operation.ERASE, sector.start, word, offset, time), last=not runs)
             if sector is plan.sectors[0]:
-                yield Fragment(struct.pack("<3I", 0, 0, Operation.SKIP), skip=True)
+                yield SKIP
         for run in runs:
-            yield _command(Operation.PROGRAM, run.address, len(run.data), offset)
-            yield Fragment(run.data, family.program, _ends_of_units(run.data, family), last=run is runs[-1])
+            yield from _program(run, family, offset, ramp, last=run is runs[-1])
     for area in plan.areas():
         seconds = len(area.data) * family.verify_per_byte
         yield _command(Operation.VERIFY, area.address, len(area.data), time=Timing(seconds, 2 * seconds))
@@ -149,10 +154,34 @@ def _fragments(plan: Plan, family: Family) -> Iterator[Fragment]:
     yield _command(Operation.END, 0)
 
 
+def _program(run: Run, family: Family, offset: int, ramp: list[int], *, last: bool) -> Iterator[Fragment]:
+    """Program a run, in parts where a piece of the ``ramp`` is full; the ramp gets shorter by what is programmed."""
+    rest = run
+    while ramp and len(rest.data) >= ramp[0]:
+        size = ramp.pop(0)
+        ends = size == len(rest.data)
+        yield from _programming(Run(rest.address, rest.data[:size]), family, offset, last=last and ends)
+        yield SKIP
+        if ends:
+            return
+        rest = Run(rest.address + size, rest.data[size:])
+    if ramp:
+        ramp[0] -= len(rest.data)
+    yield from _programming(rest, family, offset, last=last)
+
+
+def _programming(run: Run, family: Family, offset: int, *, last: bool) -> Iterator[Fragment]:
+    yield _command(Operation.PROGRAM, run.address, len(run.data), offset)
+    yield Fragment(run.data, family.program, _ends_of_units(run.data, family), last=last)
+
+
 def _command(
     operation: Operation, address: int, argument: int = 0, offset: int = 0, time: Timing = NO_TIME
 ) -> Fragment:
     return Fragment(struct.pack("<3I", address, argument, operation | offset << 8), time)
+
+
+SKIP = Fragment(struct.pack("<3I", 0, 0, Operation.SKIP), skip=True)
 
 
 def _ends_of_units(data: bytes, family: Family) -> tuple[int, ...]:

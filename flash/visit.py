@@ -64,6 +64,7 @@ class Visit:
         self._sanitizer = Sanitizer(core.memory, steps)
         self._registers: dict[int, int] = {}
         self._saved: dict[str, int] = {}
+        self._seen: dict[int, int] = {}
         self.was_reset = False
         self.close: Callable[[], Awaitable[None]] = _nothing
 
@@ -102,16 +103,20 @@ class Visit:
         and in another mode the return from an NMI or a fault of ours would be refused (DDI0403E B1.5.8). A handler is
         privileged and on the main stack, too. C_MASKINTS stays as it is (C1.6.2).
         """
+        self._seen = {}
         batch = Batch()
+        status = batch.read(DHCSR.address)  # writing core registers reads it, too, which clears S_RESET_ST
         here = XPSR(self._registers.get(Regsel.XPSR, 0)).IPSR
         batch.write_core(Regsel.XPSR, XPSR.make(T=1, IPSR=here))
         for regsel, value in registers.items():
             batch.write_core(regsel, value)
         batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_MASKINTS=self._sanitizer.masked))
         await self._memory.run(batch)
+        self.was_reset |= DHCSR(status.value).S_RESET_ST
 
     async def resume(self) -> None:
         """Run on from where the core stands, as it stands; why it had stopped is forgotten."""
+        self._seen = {}
         batch = Batch()
         batch.write(DFSR.address, DFSR.make(HALTED=1, BKPT=1, DWTTRAP=1, VCATCH=1, EXTERNAL=1))
         batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_MASKINTS=self._sanitizer.masked))
@@ -127,6 +132,7 @@ class Visit:
         """DHCSR, DFSR and, of a halted core, its registers. A reset since the visit began shows in S_RESET_ST."""
         state = await look(self._memory)
         self.was_reset |= state.dhcsr.S_RESET_ST
+        self._seen = state.registers
         if self.was_reset:
             state = CoreState(DHCSR(DHCSR.make(state.dhcsr.value, S_RESET_ST=1)), state.dfsr, state.registers)
         return state
@@ -156,7 +162,8 @@ class Visit:
             await empty_caches(self._memory, data=CCR(self._saved[CCR.__name__]).DC)
 
     async def _restore_registers(self) -> None:
-        now = await self._read_registers()
+        now = self._seen or await self._read_registers()
+        self._seen = {}
         batch = Batch()
         for regsel, value in self._registers.items():
             if regsel != Regsel.SP and now[regsel] != value:  # SP is MSP or PSP, which follow

@@ -21,6 +21,7 @@ def noise(length: int, seed: int = 1) -> bytes:
 def test_first_load_of_64_kib_keeps_the_budgets() -> None:
     async def body(bench: Bench) -> None:
         data = noise(65536)
+        bench.board.write_flash(FLASH, noise(len(data), seed=2))
         session = bench.session()
         session.erase(FLASH, len(data))
         session.write(FLASH, data)
@@ -34,9 +35,9 @@ def test_first_load_of_64_kib_keeps_the_budgets() -> None:
         )
         assert bench.board.read_flash(FLASH, len(data)) == data
         assert bench.board.stats.bulk <= 200
-        assert seconds <= 1.25 * own
+        assert seconds <= 1.10 * own
         assert (report.changed, report.sectors, report.bytes_programmed) == (64, 64, 65536)
-        assert str(report).startswith("Flash: 64 of 64 sectors changed, 64 KiB in 1.")
+        assert str(report).startswith("Flash: 64 of 64 sectors changed, 64 KiB in 3.")
 
     on_board("sim:stm32f103c8,level=J37", body)
 

@@ -109,6 +109,7 @@ def test_the_second_bank_has_its_own_registers() -> None:
         (ERASE, BANK_2 - PAGE, 0),
         (SKIP, 0, 0),
         (PROGRAM, BANK_2 - PAGE, 0),
+        (SKIP, 0, 0),
         (ERASE, BANK_2, 0x40),
         (PROGRAM, BANK_2, 0x40),
         (VERIFY, BANK_2 - PAGE, 0),
@@ -121,7 +122,7 @@ def test_a_sector_that_is_blank_is_not_erased_and_what_is_kept_is_not_touched() 
     other = SectorContent(START + PAGE, b"c" * PAGE, erase=True)
     model = Model(bytearray(b"\xff" * 2 * PAGE))
     model.flash[64:128] = b"k" * 64
-    pieces = cut(Plan((spared, other), 0), STM32F1, 4092)
+    pieces = cut(Plan((spared, other), 0), STM32F1, 1020)
     model.execute(b"".join(piece.data for piece in pieces))
     assert model.commands == [
         (PROGRAM, START, 0),
@@ -133,8 +134,18 @@ def test_a_sector_that_is_blank_is_not_erased_and_what_is_kept_is_not_touched() 
         (END, 0, 0),
     ]
     assert model.flash == b"a" * 64 + b"k" * 64 + b"b" * (PAGE - 128) + b"c" * PAGE
-    assert [piece.sectors for piece in pieces] == [2]
+    assert sum(piece.sectors for piece in pieces) == 2
     assert sum(piece.content for piece in pieces) == 2 * PAGE - 64
+
+
+def test_the_first_pieces_are_short() -> None:
+    """What a slow link brings while the first sector is erased; with slots as short as that there is no need."""
+    draft = Draft((Region("flash", "flash", START, PAGE * PAGES, PAGE),), 0xFF, 2)
+    draft.write(START, random.Random(1).randbytes(PAGE * PAGES))
+    pieces = pieces_of(draft, b"", 4092)
+    assert [piece.content for piece in pieces] == [0, 1024, 1920, PAGE * PAGES - 1024 - 1920]
+    assert pieces[0].typical == pytest.approx(20e-3)
+    assert [piece.content > 900 for piece in pieces_of(draft, b"", 1020)[:3]] == [False, True, True]
 
 
 def test_progress_adds_up_however_the_stream_is_cut() -> None:
