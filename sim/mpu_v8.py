@@ -51,6 +51,14 @@ class MpuV8(Mpu):
         alias = (offset - 0xC) // 8
         return self.number if not alias else ((self.number & ~3) + alias) % self.regions
 
+    def _borders(self, base: int, size: int) -> set[int]:
+        """Where attributes may change inside a memory: its begin, and begin and end of every region."""
+        found = {base}
+        for start, limit in zip(self.bases, self.attributes, strict=True):
+            if limit & 1:
+                found |= {start & ~31, (limit | 31) + 1}
+        return {at for at in found if base <= at < base + size}
+
     def _attributes(self, address: int) -> int | None:
         if address >= _PPB:
             return _PPB_ATTRIBUTES

@@ -268,6 +268,18 @@ def test_a_read_only_region_refuses_a_store(chip: Chip, access: int, fault: int)
     assert chip[CFSR] == fault
 
 
+def test_an_execute_never_region_inside_a_memory(chip: Chip) -> None:
+    load(chip, Asm(CODE).load(0, (RAM + 0x8040) | 1).bx(0))
+    load(chip, Asm(RAM + 0x8040).movs(7, 9).label("loop").b("loop"))
+    chip[SHCSR] = 1 << 16
+    chip[MPU_RBAR], chip[MPU_RLAR] = RAM + 0x8020 | 2 | 1, RAM + 0x8061
+    chip[MPU_CTRL] = 5
+    chip.set_register(7, 0)
+    go(chip)
+    chip.halt()
+    assert (chip[CFSR], chip.register(7)) == (1, 0)
+
+
 def test_where_regions_overlap_nothing_is_allowed(chip: Chip) -> None:
     load(chip, Asm(CODE).load(0, RAM + 0x8000).ldr(1, 0).label("loop").b("loop"))
     chip[SHCSR] = 1 << 16
