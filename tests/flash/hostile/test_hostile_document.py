@@ -18,7 +18,7 @@ def test_the_document_is_the_tables() -> None:
 
 
 def test_every_row_has_a_state_a_sentence_or_a_reason() -> None:
-    told = {one.row for one in (*STATES, *SENTENCES)}
+    told = {state.row for state in STATES} | {sentence.row for sentence in SENTENCES}
     assert [row.number for row in ROWS] == list(range(1, len(ROWS) + 1))
     assert [row.number for row in ROWS if (row.number in told) == bool(row.unseen)] == []
     assert told <= {row.number for row in ROWS}

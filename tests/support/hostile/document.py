@@ -1,4 +1,4 @@
-"""Prints docs/hostile-states.md from the tables that the tests run: in tests/, ``python -m support.hostile.document``."""
+"""Prints docs/hostile-states.md from the tables that the tests run: ``python -m support.hostile.document``."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from .facts import Ops
 from .firmware import Firmware
 from .states import State
 
-__all__ = ["Connection", "firmware_for", "hurry", "load", "load_exactly", "meet", "selector", "stage"]
+__all__ = ["Connection", "firmware_for", "hurry", "load", "load_exactly", "meet", "reached", "selector", "stage"]
 
 Writes = Sequence[tuple[int, bytes]]
 Erased = Sequence[tuple[int, int]]
@@ -145,6 +145,21 @@ def hurry(board: Board, states: Sequence[State]) -> None:
         faster = 3 if any(state.row == 8 for state in states) else 20
         timing = dataclasses.replace(flash.plan.timing, sector=tuple(t // faster for t in flash.plan.timing.sector))
         flash.plan = dataclasses.replace(flash.plan, timing=timing)
+
+
+async def reached(bench: Bench, facts: Facts, state: State) -> None:
+    """Require that the board is in ``state``, as far as registers tell: its sign, and what its recipe has stored."""
+    machine = bench.board.machine
+    if state.sign:
+        where, mask, value = state.sign
+        word = machine.ap_read(where, 4) if where > Regsel.S31 else await bench.core.read_register(where)
+        assert word & mask == value, f"not in the state: 0x{where:X} reads 0x{word:08X}"
+    stores = {op[0]: op[1] for op in facts.recipes.get(state.recipe, ()) if len(op) == 2 and op[0] in facts.kept}
+    if state.leftover:
+        stores[facts.control] = facts.leftovers[state.leftover]
+    for address, value in stores.items():
+        word = machine.ap_read(address, 4)
+        assert word & value == value, f"not in the state: 0x{address:08X} reads 0x{word:08X}"
 
 
 async def registers(bench: Bench, facts: Facts) -> dict[str, str]:
