@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..arm.memory import Memory
 from ..probes.access import Batch
 from ..probes.errors import AccessFaultError, UserError
-from .device import KIB, Device, Part
+from .device import KIB, Device, Part, Remap
 from .errors import UnknownChipError
 from .families import DEVICES
 from .family import Family
@@ -107,11 +107,30 @@ def _chip(device: Device, part: Part, pins: str, *, found: bool = False) -> Chip
 
 
 async def fit(memory: Memory, chip: Chip) -> Chip:
-    """``chip`` with the banks that its option bytes say; raises what Memory raises."""
+    """``chip`` with the banks that its option bytes say, where they are seen now; raises what Memory raises."""
     if not chip.device.options:
         return chip
     word = await memory.read32(chip.device.options)
-    return dataclasses.replace(chip, regions=chip.device.regions(chip.part, word))
+    regions = chip.device.regions(chip.part, word)
+    if any(region.bank > 1 for region in regions) and await _remapped(memory, chip.device.remap):
+        # The control register names a bank as it is built, wherever it is seen.
+        regions = tuple(
+            dataclasses.replace(region, bank=3 - region.bank) if region.kind == "flash" else region
+            for region in regions
+        )
+    return dataclasses.replace(chip, regions=regions)
+
+
+async def _remapped(memory: Memory, remap: Remap | None) -> bool:
+    if remap is None:
+        return False
+    clocks = await memory.read32(remap.enable)
+    if not clocks & remap.clock:
+        await memory.write32(remap.enable, clocks | remap.clock)
+    word = await memory.read32(remap.register)
+    if not clocks & remap.clock:
+        await memory.write32(remap.enable, clocks)
+    return bool(word & remap.mask)
 
 
 async def identify(memory: Memory) -> Chip:

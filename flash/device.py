@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .family import Family
 from .memory_map import Region
 
-__all__ = ["FLASH_KIB", "KIB", "Device", "Part", "bank_of", "memory_map", "parts"]
+__all__ = ["FLASH_KIB", "KIB", "Device", "Part", "Remap", "bank_of", "memory_map", "parts"]
 
 KIB = 1024
 
@@ -49,6 +49,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Remap:
+    """A bit that shows the second flash bank first; it can be read with the bits ``clock`` of ``enable`` set."""
+
+    register: int
+    mask: int
+    enable: int
+    clock: int
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """All chips with one DEV_ID.
 
@@ -56,7 +66,7 @@ class Device:
     others ("" where the first of ``parts`` that fits does). ``size_register`` has the flash's KiB in its low
     half-word. ``regions`` makes the memory map of a part from the part and the word at ``options`` (0: there is
     nothing to be known from option bytes), which ``usual`` stands for until it has been read. ``size_of``
-    makes KiB of what the size register reads.
+    makes KiB of what the size register reads. ``remap``: where firmware, or the boot ROM, may have swapped the banks.
     """
 
     dev_id: int
@@ -69,6 +79,7 @@ class Device:
     options: int = 0
     usual: int = 0
     size_of: Callable[[int], int] = int
+    remap: Remap | None = None
 
     @property
     def sizes(self) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..device import KIB, Device, Part, bank_of, memory_map, parts
+from ..device import KIB, Device, Part, Remap, bank_of, memory_map, parts
 from ..family import Family
 from ..memory_map import Region
 from .stm32f4 import FLASH_SIZE, FLASH_START, STM32F2, STM32F4, STM32F4_TWO_BANKS, FlashOPTCR
@@ -73,6 +73,9 @@ def _family(dev_id: int) -> Family:
     return STM32F4_TWO_BANKS if dev_id in TWO_BANKS else STM32F4
 
 
+REMAP = Remap(0x4001_3800, 1 << 8, 0x4002_3844, 1 << 14)
+"""RM0090, SYSCFG_MEMRMP.UFB_MODE; set by the boot ROM where the option bytes say so, or by firmware."""
+
 DEVICES = tuple(
     Device(
         dev_id,
@@ -83,6 +86,7 @@ DEVICES = tuple(
         _regions,
         marking=marking,
         options=FlashOPTCR.address if dev_id in TWO_BANKS else 0,
+        remap=REMAP,
     )
     for dev_id, marking, ram_kib, rows in (F2_ROW, *F4_ROWS)
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ...arm.register import Register, bit, bits
-from ..device import KIB, Device, Part, bank_of, memory_map, parts
+from ..device import KIB, Device, Part, Remap, bank_of, memory_map, parts
 from ..family import Family, Flag, Timing
 from ..memory_map import Region, Sector
 from ..steps import Step
@@ -147,6 +147,9 @@ ROWS: tuple[tuple[int, str, Family, int, str], ...] = (
     (F72, "STM32F72x/73x", STM32F7, 256, "F722 IRVZC/IRVZE, F723 IVZC/IVZE, F730 IRVZ8, F732 IRVZE, F733 IVZE"),
 )
 
+REMAP = Remap(0x4001_3800, 1 << 8, 0x4002_3844, 1 << 14)
+"""RM0410, SYSCFG_MEMRMP.SWP_FB; set by the boot ROM where the option bytes say so, or by firmware."""
+
 DEVICES = tuple(
     Device(
         dev_id,
@@ -158,6 +161,7 @@ DEVICES = tuple(
         marking=marking,
         options=FlashOPTCR.address if dev_id == F76 else 0,
         usual=N_DBANK,
+        remap=REMAP,
     )
     for dev_id, marking, family, ram_kib, rows in ROWS
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...arm.register import Register, bit, bits
-from ..device import KIB, Device, Part, bank_of, memory_map, parts
+from ..device import KIB, Device, Part, Remap, bank_of, memory_map, parts
 from ..family import Family, Timing
 from ..memory_map import Region
 from ..steps import Step
@@ -165,6 +165,9 @@ ROWS = (
 WIDTHS = {0x468: 6}
 """Bits of a page number in WRP1AR, where not 7."""
 
+REMAP = Remap(0x4001_0000, 1 << 8, 0x4002_1060, 1 << 0)
+"""RM0440, SYSCFG_MEMRMP.FB_MODE; set by the boot ROM where the option bytes say so, or by firmware."""
+
 DEVICES = tuple(
     Device(
         dev_id,
@@ -176,6 +179,7 @@ DEVICES = tuple(
         marking=marking,
         options=OPTR if dev_id == TWO_BANKS else 0,
         usual=DBANK,
+        remap=REMAP,
     )
     for dev_id, marking, ram_kib, rows in ROWS
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..device import KIB, Device, Part, bank_of, memory_map, parts
+from ..device import KIB, Device, Part, Remap, bank_of, memory_map, parts
 from ..family import Family
 from ..memory_map import Region
 from .paged import with_width
@@ -70,6 +70,9 @@ def _family(dev_id: int) -> Family:
     return STM32L4 if dev_id in TWO_BANKS else with_width(STM32L4_SMALL, WIDTHS[dev_id])
 
 
+REMAP = Remap(0x4001_0000, 1 << 8, 0x4002_1060, 1 << 0)
+"""RM0351, SYSCFG_MEMRMP.FB_MODE; set by the boot ROM where the option bytes say so, or by firmware."""
+
 DEVICES = tuple(
     Device(
         dev_id,
@@ -81,6 +84,7 @@ DEVICES = tuple(
         marking=marking,
         options=OPTR_ADDRESS if dev_id in TWO_BANKS or dev_id in PLUS_KIB else 0,
         usual=DUALBANK | DBANK,
+        remap=REMAP,
     )
     for dev_id, marking, ram_kib, rows in ROWS
 )

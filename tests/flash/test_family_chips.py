@@ -93,7 +93,12 @@ def test_dev_ids_are_unique() -> None:
 def ids(core: int, place: int, idcode: int, chip: Chip) -> dict[int, int]:
     device = chip.device
     words = {CPUID: core, place: idcode, device.size_register: chip.part.flash_kib, chip.ram.end - 4: 0}
-    return {**words, device.options: device.usual} if device.options else words
+    return {**words, **not_remapped(chip), device.options: device.usual} if device.options else words
+
+
+def not_remapped(chip: Chip) -> dict[int, int]:
+    remap = chip.device.remap
+    return {remap.register: 0, remap.enable: remap.clock} if remap else {}
 
 
 CORES = {
@@ -154,7 +159,7 @@ async def test_an_id_behind_a_clock(named: str, core: str, clock: tuple[int, int
 
 async def fitted(name: str, options: int) -> Chip:
     chip = chip_named(name)
-    return await fit(memory({chip.device.options: options} if chip.device.options else {}), chip)
+    return await fit(memory({chip.device.options: options, **not_remapped(chip)}), chip)
 
 
 @pytest.mark.parametrize(
@@ -187,3 +192,25 @@ async def test_sector_numbers_of_the_second_bank() -> None:
     assert chip.family.erase_word(chip.sector(0x0804_0800)) == 2 | 1 << 3 | 1 << 11
     chip = await fitted("STM32L476RE", 0)
     assert chip.family.erase_word(chip.sector(0x0804_0800)) == 2 | 129 << 3
+
+
+@pytest.mark.parametrize("clocked", [False, True])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("STM32F429ZI", 0), ("STM32L476RG", 0), ("STM32G474RE", 1 << 22), ("STM32F767ZI", 0), ("STM32L4R5AI", 1 << 22)],
+)
+async def test_a_chip_started_from_its_second_bank(name: str, options: int, *, clocked: bool) -> None:
+    """What is seen first then is bank 2: erasing by address must name that one. SYSCFG reads as 0 without its clock."""
+    chip = chip_named(name)
+    remap = chip.device.remap
+    assert remap is not None
+    words = {chip.device.options: options, remap.register: 1 << 8, remap.enable: remap.clock if clocked else 0}
+    target = memory(words, gate=(remap.register, remap.enable, remap.clock))
+    swapped, straight = await fit(target, chip), await fitted(name, options)
+    assert words[remap.enable] == (remap.clock if clocked else 0), "the clock is as it was"
+    first, second = straight.flash[0].start, next(region.start for region in straight.flash if region.bank == 2)
+    erase = straight.family.erase_word
+    assert erase(straight.sector(first)) != erase(straight.sector(second))
+    assert erase(swapped.sector(first)) == erase(straight.sector(second))
+    assert erase(swapped.sector(second)) == erase(straight.sector(first))
+    assert spans(swapped.regions) == spans(straight.regions)
