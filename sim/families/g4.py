@@ -273,6 +273,18 @@ _MUX: tuple[str, int, None, str, dict[str, int]] = (
 )
 _PWR = "".join(f"PUCR{p} {0x20 + 8 * n:X} 0 FFFF\nPDCR{p} {0x24 + 8 * n:X} 0 FFFF\n" for n, p in enumerate("ABCDEFGH"))
 _PWR += "CR1 00 200 471F\nCR2 04 0 7FF\nCR3 08 8000 FFFF\nCR4 0C 0 FFFF\nSR1 10 0 0\nSR2 14 100 0\nSCR 18 0 0"
+_SYSCFG = """
+    MEMRMP  00 0 107
+    CFGR1   04 7C000001 FC7F0100
+    EXTICR1 08 0 FFFF
+    EXTICR2 0C 0 FFFF
+    EXTICR3 10 0 FFFF
+    EXTICR4 14 0 FFFF
+    SCSR    18 0 1
+    CFGR2   1C 0 10F
+    SWPR    20 0 FFFFFFFF
+    SKR     24 0 0
+"""
 _TIMERS = (("TIM2", 0x4000_0000, (_A1, 0)), ("TIM1", 0x4001_2C00, (_A2, 11)))
 _USARTS = (("USART1", 0x4001_3800, (_A2, 14)), ("LPUART1", 0x4000_8000, (_A12, 0)))
 _PLAIN_G4 = PlainPlan(
@@ -280,7 +292,12 @@ _PLAIN_G4 = PlainPlan(
     port_gate=("AHB2ENR", 0),
     timers=(*_TIMERS, ("TIM6", 0x4000_1000, (_A1, 4)), ("TIM7", 0x4000_1400, (_A1, 5))),
     usarts=(*_USARTS, ("USART2", 0x4000_4400, (_A1, 17)), ("USART3", 0x4000_4800, (_A1, 18))),
-    files=(("PWR", 0x4000_7000, (_A1, 28), _PWR + "\nCR5 80 100 100", {}), _MUX),
+    files=(
+        ("PWR", 0x4000_7000, (_A1, 28), _PWR + "\nCR5 80 100 100", {}),
+        ("SYSCFG", 0x4001_0000, (_A2, 0), _SYSCFG, {"MEMRMP": 0x107}),
+        _MUX,
+    ),
+    file_sizes={"SYSCFG": 0x30},
     crc=(0x4002_3000, ("AHB1ENR", 12)),
     places=(
         (0x1000_0000, 0x1000_2800),
