@@ -56,7 +56,7 @@ def test_sentence(chip: str, sentence: Sentence) -> None:
     option = sentence.option(facts)
     board = open_board(f"sim:{chip}" + (f",{option}" if option else ""))
     hurry(board, ())
-    stage(board, facts, (*sentence.ops, *(facts.taking_pins if sentence.taking_pins else ())))
+    stage(board, facts, (*sentence.ops, *(facts.taking_pins if sentence.taking_pins else ())), sentence.life)
 
     async def main() -> None:
         if sentence.connecting:

@@ -9,6 +9,7 @@ __all__ = [
     "asleep",
     "asleep_on_exit",
     "asleep_with_events",
+    "deep_asleep",
     "fault_in_systick",
     "in_an_interrupt",
     "in_hard_fault",
@@ -195,6 +196,11 @@ def asleep(code: Firmware, _facts: Facts) -> None:
 
 def asleep_with_events(code: Firmware, _facts: Facts) -> None:
     code.label("sleep").wfe().b("sleep")
+
+
+def deep_asleep(code: Firmware, facts: Facts) -> None:
+    code.run(((SCR, 4),))
+    asleep(code, facts)
 
 
 def asleep_on_exit(code: Firmware, facts: Facts) -> None:

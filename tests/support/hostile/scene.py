@@ -34,7 +34,7 @@ SETTLE = 0.012
 """Seconds that firmware has for its settings: a crystal needs 2 ms."""
 
 CORE = (
-    *((0xE000_E010, 7), (0xE000_E014, 0xFF_FFFF), (0xE000_ED04, 0x9400_0000), (0xE000_ED08, ~0), (0xE000_ED10, ~0)),
+    *((0xE000_E010, 7), (0xE000_E014, 0xFF_FFFF), (0xE000_ED04, 0x1400_0000), (0xE000_ED08, ~0), (0xE000_ED10, ~0)),
     *((0xE000_ED20, ~0), (0xE000_E100, ~0), (0xE000_E200, ~0), (0xE000_E400, ~0), (0xE000_EDF0, ~0x0300_0000)),
     *((0xE000_EDFC, ~0), (0xE000_2000, ~0), (0xE000_2008, ~0), (0xE000_200C, ~0)),
     *((0xE000_1020, ~0), (0xE000_1024, ~0), (0xE000_1028, 0xF)),
@@ -42,8 +42,9 @@ CORE = (
 MAINLINE = ((0xE000_ED14, ~0), (0xE000_ED18, ~0), (0xE000_ED24, ~0), (0xE000_1000, ~0), (0xE000_ED0C, 0x700))
 MPU = ((0xE000_ED94, ~0), (0xE000_ED98, ~0), (0xE000_ED9C, ~0), (0xE000_EDA0, ~0))
 FPU = ((0xE000_ED88, ~0), (0xE000_EF34, ~0), (0xE000_EF38, ~0))
-"""(address, mask): SYST_CSR without COUNTFLAG, RVR, ICSR's pending bits, VTOR, SCR, SHPR3, ISER0, ISPR0, IPR0, DHCSR
-without what reading clears, DEMCR, FPB, DWT; CCR, SHPR1, SHCSR, DWT_CTRL, AIRCR.PRIGROUP; MPU; CPACR, FPCCR, FPCAR."""
+"""(address, mask). All: SYST_CSR without COUNTFLAG, RVR, ICSR's pending bits but the NMI's, which the loader takes,
+VTOR, SCR, SHPR3, ISER0, ISPR0, IPR0, DHCSR without what reading clears, DEMCR, FPB, DWT. Mainline: CCR, SHPR1, SHCSR,
+DWT_CTRL, AIRCR.PRIGROUP. MPU. FPU: CPACR, FPCCR, FPCAR."""
 
 
 def selector(chip: str, states: Sequence[State] = (), more: str = "") -> str:
@@ -105,10 +106,13 @@ def meet(
     trio.run(main, clock=board.trio_clock())
 
 
-def stage(board: Board, facts: Facts, ops: Ops) -> None:
+def stage(
+    board: Board, facts: Facts, ops: Ops, life: Callable[[Firmware, Facts], None] = living.serving_nobody
+) -> None:
     """Let firmware that carries out ``ops`` run for a while, if there is power."""
-    code = Firmware(facts.base, facts.ram + 0x800)
-    board.write_flash(facts.base, code.run(ops).stay().image())
+    code = Firmware(facts.base, facts.ram + 0x800).run(ops)
+    life(code, facts)
+    board.write_flash(facts.base, code.image())
     if board.machine.powered:
         board.machine.system_reset()
         board.sleep(SETTLE)

@@ -11,8 +11,9 @@ from haltpoint.probes.errors import HaltpointError
 from haltpoint.sim.board import Board
 from support.flash_bench import Bench
 
-from . import debugger
+from . import debugger, living
 from .facts import Facts, Ops
+from .firmware import Firmware
 
 __all__ = ["SENTENCES", "Sentence"]
 
@@ -33,6 +34,7 @@ class Sentence:
     says: tuple[str, ...]
     option: Callable[[Facts], str] = lambda _facts: ""
     ops: Ops = ()
+    life: Callable[[Firmware, Facts], None] = living.serving_nobody
     taking_pins: bool = False
     touch: Making | None = None
     during: Callable[[Board], None] | None = None
@@ -87,6 +89,15 @@ SENTENCES: tuple[Sentence, ...] = (
         ),
         touch=_dead_oscillator,
         chips=("stm32f103c8", "stm32f091rc"),
+    ),
+    Sentence(
+        "Stop mode",
+        16,
+        "SLEEPDEEP and WFI, the debug bits of DBGMCU clear: the bus has no clock",
+        ("asleep", "connecting under reset"),
+        life=living.deep_asleep,
+        connecting=True,
+        cure="under reset",
     ),
     Sentence(
         "debug pins taken",

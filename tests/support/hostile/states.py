@@ -308,7 +308,6 @@ STATES: tuple[State, ...] = (
         32,
         "ICSR.NMIPENDSET on the halted core",
         touch=debugger.pend_nmi,
-        used_up=("0xE000ED04",),
         sign=(ICSR, 1 << 31, 1 << 31),
     ),
     State(
