@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from ..arm.stop import Stop
 from ..probes.errors import TargetError, UserError
 from .client import Client
+from .semihosting.monitor import change_file_io, change_host
 
 __all__ = ["COMMANDS", "Command", "run_command"]
 
@@ -153,6 +154,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(("info", "targets"), "show probe, chip, protection and what the core does", _info),
     Command(("unlock",), "remove readout and write protection; say what that would cost", _unlock, "[WORD]"),
     Command(("gdb_sync", "gdb sync"), "make the next 'stepi' only report where the core stands", _sync),
+    Command(
+        ("semihosting", "arm semihosting"), "show or change the program's host: gdb, console, server, off", change_host, "[HOST]"
+    ),
+    Command(("arm semihosting_fileio",), "as OpenOCD: GDB's files (enable) or its console alone", change_file_io, "[WORD]"),
     Command(("init", "poll"), "accepted for scripts of other servers; does nothing", _nothing),
 )
 
