@@ -155,9 +155,14 @@ COMMANDS: tuple[Command, ...] = (
     Command(("unlock",), "remove readout and write protection; say what that would cost", _unlock, "[WORD]"),
     Command(("gdb_sync", "gdb sync"), "make the next 'stepi' only report where the core stands", _sync),
     Command(
-        ("semihosting", "arm semihosting"), "show or change the program's host: gdb, console, server, off", change_host, "[HOST]"
+        ("semihosting", "arm semihosting"),
+        "show or change the program's host: gdb, console, server, off",
+        change_host,
+        "[HOST]",
     ),
-    Command(("arm semihosting_fileio",), "as OpenOCD: GDB's files (enable) or its console alone", change_file_io, "[WORD]"),
+    Command(
+        ("arm semihosting_fileio",), "as OpenOCD: GDB's files (enable) or its console alone", change_file_io, "[WORD]"
+    ),
     Command(("init", "poll"), "accepted for scripts of other servers; does nothing", _nothing),
 )
 
