@@ -106,9 +106,9 @@ def test_attaching_fails_and_connecting_under_reset_does_not(options: str) -> No
         await trio.sleep(0.01)
         bench.board.machine.run_until_now()
         assert bench.board.machine.core.clock_stopped
-        with pytest.raises(HaltpointError):
+        with pytest.raises(HaltpointError, match="WAIT"):
             await bench.core.connect(ConnectMode.ATTACH)
-        with pytest.raises(HaltpointError):
+        with pytest.raises(HaltpointError, match="WAIT"):
             await bench.core.connect(ConnectMode.HALT)
         if "ft2232h" not in options:
             await bench.core.connect(ConnectMode.UNDER_RESET)
