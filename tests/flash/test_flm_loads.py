@@ -269,6 +269,7 @@ def test_beside_our_own_loader_on_an_stm32f103(option: str) -> None:
     async def body(bench: FlmBench) -> None:
         assert bench.chip.known is not None
         assert bench.chip.ram.size == 20 * 1024
+        bench.board.soc.flash.open_lock_refuses_keys = True
         keys = ((0x4002_2004, 0x4567_0123), (0x4002_2004, 0xCDEF_89AB))
         watchdog = ((0x4000_3000, 0x5555), (0x4000_3004, 0), (0x4000_3008, 800), (0x4000_3000, 0xCCCC))
         for address, value in (*keys, *watchdog, (0x4000_3000, 0xAAAA)):
