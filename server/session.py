@@ -78,7 +78,7 @@ class Session:
             event = await self._next_event()
             if event is not None:
                 await self._control.receive(event)
-            if self._control.state is State.RUNS:
+            if self._control.state is State.RUNS and trio.current_time() >= self._watch.due:
                 await self._look()
 
     async def _look(self) -> None:
@@ -94,7 +94,7 @@ class Session:
         """What the client said; None when the target is to be looked at first."""
         if self._control.state is not State.RUNS:
             return await self._line.next_event()
-        with trio.move_on_after(self._watch.pause):
+        with trio.move_on_at(self._watch.due):
             return await self._line.next_event()
         return None
 

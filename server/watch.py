@@ -33,21 +33,20 @@ class Watch:
         self._client = client
         self._pause = POLL_FASTEST
         self._trouble = ""
+        self.due = 0.0
+        """When to look next, on trio's clock; a client that asks for much does not make it sooner."""
 
     def begin(self) -> None:
         """The target has just been let run: stops that come soon are seen soon."""
         self._pause = POLL_FASTEST
-
-    @property
-    def pause(self) -> float:
-        """Seconds until the next look is due."""
-        return POLL_IN_TROUBLE if self._trouble else self._pause
+        self.due = trio.current_time()
 
     async def look(self) -> Stop | None:
         """One look: the stop, or None while the target runs or cannot be read."""
-        if not self._trouble:
-            self._pause = min(2 * self._pause, POLL_SLOWEST)
-        return await self._ask(self._client.target.poll)
+        stop = await self._ask(self._client.target.poll)
+        self.due = trio.current_time() + (POLL_IN_TROUBLE if self._trouble else self._pause)
+        self._pause = min(2 * self._pause, POLL_SLOWEST)
+        return stop
 
     async def halt(self) -> Stop | None:
         """Stop the target; None when it cannot be done."""

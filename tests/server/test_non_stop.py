@@ -75,6 +75,18 @@ async def test_everything_is_answered_while_the_core_runs(board: FakeBoard) -> N
         assert board.core.calls.count("halt") == 0
 
 
+async def test_a_live_watch_costs_no_more_looks_at_the_core(board: FakeBoard) -> None:
+    async with non_stop(board) as gdb:
+        await gdb.ask(b"vCont;c")
+        await trio.sleep(0.1)
+        board.core.calls.clear()
+        for _ in range(20):
+            await gdb.ask(b"m20000000,4")
+        assert board.core.calls.count("poll") <= 1
+        await trio.sleep(0.1)
+        assert board.core.calls.count("poll") > 15
+
+
 async def test_a_breakpoint_set_while_the_core_runs_takes_hold_without_a_halt(board: FakeBoard) -> None:
     async with non_stop(board) as gdb:
         await gdb.ask(b"vCont;c")
