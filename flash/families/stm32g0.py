@@ -124,7 +124,7 @@ STM32G0 = describe(
     width=6,
     erase=ERASE,
     program=PROGRAM,
-    steps=(_caches(2), low_power_run(PWR_CR1, gated=True), *_clock(0), CLOCK_SECURITY, MASTERS, WINDOW),
+    steps=(low_power_run(PWR_CR1, gated=True), _caches(2), *_clock(0), CLOCK_SECURITY, MASTERS, WINDOW),
     debug_setup=DEBUG_SETUP,
     empty=EmptyFlag(FlashACR.address, EMPTY, toggles=False),
 )

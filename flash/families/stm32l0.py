@@ -164,7 +164,7 @@ def _described(*, low: bool, words: int) -> Family:
             readout_cure=READOUT_CURE,
             write_cure=WRITE_CURE,
         ),
-        preparations=(*L0_DEBUG, *L0_STEPS, kicks(IWDG_KR)) if low else (*L1_DEBUG, *L1_STEPS),
+        preparations=(L0_STEPS[0], *L0_DEBUG, *L0_STEPS[1:], kicks(IWDG_KR)) if low else (*L1_DEBUG, *L1_STEPS),
         debug_setup=L0_DEBUG if low else L1_DEBUG,
         watchdog_key=IWDG_KR,
         loader=loader,
