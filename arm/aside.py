@@ -14,6 +14,7 @@ from ..probes.errors import AccessFaultError, TargetError
 from .control import DFSR_ALL, Control
 from .displaced import Instruction
 from .memory import Memory
+from .patching import forget_code
 from .points import PointUnits
 from .registers_core import EXC_RETURN, SNAPSHOT, XPSR, Regsel
 from .registers_debug import DFSR, DHCSR
@@ -24,9 +25,6 @@ __all__ = ["SpareRam", "step_aside"]
 
 SpareRam = tuple[int, int]
 """Start and size of RAM that can be executed from."""
-
-ICIALLU = 0xE000_EF50
-"""Forgets all instructions a cache holds; does nothing where there is none (DDI0403E B2.2.7)."""
 
 SLOT = 8
 """Bytes of RAM that are used: an instruction, and what the core may fetch behind it."""
@@ -85,7 +83,7 @@ async def _step_in_ram(  # noqa: PLR0917 - all of them say where
     with trio.CancelScope(shield=True):
         batch = Batch()
         batch.write_block(place, written)
-        batch.write(ICIALLU, 0)
+        forget_code(batch, points.breakpoints)
         batch.write_core(Regsel.PC, place)
         await memory.run(batch)
         try:

@@ -96,6 +96,11 @@ class Breakpoints:
         self._fpb = Fpb(2 if unit.REV else 1, unit.comparators)
         self.forget_written()
 
+    @property
+    def cached(self) -> bool:
+        """Whether the core may have an instruction cache: all that have one have version 2 of the unit."""
+        return self._fpb.version > 1
+
     def forget_written(self) -> None:
         """Something else may have changed the unit (a reset, a power cycle): write all of it next time."""
         self._written = [None] * (self._fpb.count + 1)

@@ -6,7 +6,10 @@ from ..probes.access import Batch
 from .breakpoints import BKPT, Breakpoints
 from .memory import Memory
 
-__all__ = ["synchronise"]
+__all__ = ["forget_code", "synchronise"]
+
+ICIALLU = 0xE000_EF50
+"""Forgets all instructions a cache holds; does nothing where there is none (DDI0403E B2.2.7)."""
 
 
 async def synchronise(memory: Memory, breakpoints: Breakpoints, without: int | None = None) -> None:
@@ -29,10 +32,17 @@ async def synchronise(memory: Memory, breakpoints: Breakpoints, without: int | N
     await _put_in(memory, breakpoints, {place: now[place] for place in wanted - breakpoints.installed.keys()})
 
 
+def forget_code(batch: Batch, breakpoints: Breakpoints) -> None:
+    """Have a core with an instruction cache fetch what ``batch`` has written."""
+    if batch.accesses and breakpoints.cached:
+        batch.write(ICIALLU, 0)
+
+
 async def _take_out(memory: Memory, breakpoints: Breakpoints, places: list[int]) -> None:
     batch = Batch()
     for place in places:
         batch.write_block(place, breakpoints.installed[place].to_bytes(2, "little"))
+    forget_code(batch, breakpoints)
     await memory.run(batch)
     for place in places:
         breakpoints.restored(place)
@@ -44,6 +54,7 @@ async def _put_in(memory: Memory, breakpoints: Breakpoints, originals: dict[int,
         # Noted before the write: should the write not happen, the next call finds no BKPT and forgets it.
         breakpoints.replaced(place, original)
         batch.write_block(place, BKPT.to_bytes(2, "little"))
+    forget_code(batch, breakpoints)
     await memory.run(batch)
     now = await _halfwords(memory, list(originals)) if originals else {}
     refused = [place for place, halfword in now.items() if halfword != BKPT]

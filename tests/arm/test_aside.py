@@ -136,6 +136,22 @@ def test_one_that_is_left_over_is_stepped_over_too() -> None:
     on_board(scenario, code=[0x2001, LOOP])
 
 
+@pytest.mark.parametrize("chip", ["stm32g071rb", "stm32h743zi"])
+def test_on_other_cores(chip: str) -> None:
+    """A Cortex-M0+, and a Cortex-M7 with a unit that breaks anywhere."""
+
+    async def scenario(bench: Bench) -> None:
+        await planted(bench, ENTRY)
+        if chip == "stm32h743zi":
+            bench.core.spare_ram = (0x2400_0000, 0x8000)
+        await bench.core.write_register(0, 0)
+        await bench.core.write_register(15, ENTRY)
+        stop = await bench.core.step()
+        assert (stop.pc, stop.registers[0]) == (ENTRY + 2, 1)
+
+    on_board(scenario, code=[0x2001, LOOP], chip=chip)
+
+
 def test_without_ram_it_says_so() -> None:
     async def scenario(bench: Bench) -> None:
         await planted(bench, ENTRY)
