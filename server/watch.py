@@ -37,9 +37,9 @@ class Watch:
         """When to look next, on trio's clock; a client that asks for much does not make it sooner."""
 
     def begin(self) -> None:
-        """The target has just been let run: stops that come soon are seen soon."""
+        """The target has just been let run: stops that come soon are seen soon, but the client is heard first."""
         self._pause = POLL_FASTEST
-        self.due = trio.current_time()
+        self.due = trio.current_time() + POLL_FASTEST
 
     async def look(self) -> Stop | None:
         """One look: the stop, or None while the target runs or cannot be read."""
