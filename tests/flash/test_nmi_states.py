@@ -32,10 +32,16 @@ def flash_firmware(bench: Bench) -> None:
 def test_an_nmi_at_any_moment_changes_nothing(board: str, moment: float) -> None:
     async def test(bench: Bench) -> None:
         flash_firmware(bench)
-        core, fired = bench.board.machine.core, []
+        core = bench.board.machine.core
+        fired: list[int] = []
+
+        def fire() -> None:
+            core.pend(NMI)
+            fired.append(core.engine.pc)
+
         if moment:
             when = bench.board.clock.now + int(moment * 1e12)
-            bench.board.clock.at(when, lambda: (core.pend(NMI), fired.append(core.engine.pc)))
+            bench.board.clock.at(when, fire)
         else:
             await bench.poke((ICSR, NMIPENDSET))
         data = noise(5000)
