@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 import trio
 from support.flash_load import noise
-from support.flm import FlmBench, compiled, generic, needs_gcc, on_flm_board
+from support.flm import FlmBench, compiled, generic, make_pack, needs_gcc, on_flm_board
 
 from haltpoint.flash.errors import FlashError, LoaderError, ProtectedError, VerifyError
 from haltpoint.flash.flm import parse_flm
 from haltpoint.flash.flm_layout import lay_out_calls
-from haltpoint.flash.memory_map import Region
+from haltpoint.flash.memory_map import Region, region_at
+from haltpoint.flash.selection import select
 from haltpoint.probes.errors import ImageError
 
 pytestmark = needs_gcc
@@ -280,6 +282,28 @@ def test_beside_our_own_loader_on_an_stm32f103(option: str) -> None:
         print(f"{option or 'ST-Link'}: {report}")
 
     on_flm_board(f"sim:stm32f103c8{option}", body, parse_flm("F1.FLM", stm32f1()), ram=None)
+
+
+PACK = """<package><devices><family Dfamily="STM32F1"><processor Dcore="Cortex-M3"/>
+<memory id="IRAM1" start="0x20000000" size="0x5000"/>
+<algorithm name="Flash/F1.FLM" start="0x08000000" size="0x8000" RAMstart="0x20000000" RAMsize="0x1000" default="1"/>
+<device Dname="STM32F103C6"/></family></devices></package>"""
+
+
+def test_a_pack_for_a_chip_that_is_identified_as_well(tmp_path: Path) -> None:
+    """Flash as the pack has it, half of what there is; sanitised and mapped as what is known of the chip."""
+    pack = make_pack(tmp_path / "f1.pack", PACK, F1=stm32f1())
+
+    async def body(bench: FlmBench) -> None:
+        assert bench.chip.known is not None
+        assert bench.chip.banks == [(FLASH, 0x8000)]
+        beyond = region_at(bench.chip.regions, FLASH + 0x8000)
+        assert beyond is not None
+        assert (beyond.kind, beyond.end) == ("rom", FLASH + 0x10000)
+        await bench.load(FLASH + 0x7F01, noise(0xFF))
+        assert bench.board.read_flash(FLASH + 0x7F01, 0xFF) == noise(0xFF)
+
+    on_flm_board("sim:stm32f103c8", body, selection=select("STM32F103C6", pack=pack))
 
 
 def test_protection_is_seen_beforehand_on_a_known_chip() -> None:

@@ -110,8 +110,12 @@ def on_flm_board(
     test: Callable[[FlmBench], Awaitable[None]],
     *algorithms: Algorithm,
     ram: tuple[int, int] | None = RAM,
+    selection: Selection | None = None,
 ) -> None:
-    """Run ``test`` on a board, in the board's time. Its firmware is that of ``ticking``, halted at its start."""
+    """Run ``test`` on a board, in the board's time. Its firmware is that of ``ticking``, halted at its start.
+
+    The chip is what ``algorithms`` and ``ram`` say, or ``selection``.
+    """
     board = open_board(f"{selector},power=off")
     board.write_flash(board.chip.flash_base, ticking(base=board.chip.flash_base))
     board.power(on=True)
@@ -123,7 +127,7 @@ def on_flm_board(
         try:
             await core.connect(ConnectMode.HALT)
             await core.reset(halt=True)
-            chip = await Selection(algorithms=algorithms, ram=ram).resolve(core.memory)
+            chip = await (selection or Selection(algorithms=algorithms, ram=ram)).resolve(core.memory)
             assert isinstance(chip, AlgorithmChip)
             if chip.known is not None:
                 await set_up_debug(core.memory, chip.known)
