@@ -120,10 +120,11 @@ class BoardTarget:
         await self.open()
         assert self._target is not None
         assert self._memory is not None
-        await self._target.attach()
-        # Once for each client: the target may have lost its power in between.
+        # Once for each client: the target may have lost its power in between. And before the halt: a fast watchdog
+        # would else start the firmware again behind it.
         if self._known is not None:
             await set_up_debug(self._memory, self._known)
+        await self._target.attach()
         return self._target
 
     async def guard(self) -> GuardCapability | None:
