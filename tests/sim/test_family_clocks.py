@@ -197,13 +197,12 @@ def test_what_is_not_modelled_is_loud(board: str, address: int) -> None:
         Chip(board)[address]
 
 
-def test_a_stream_of_the_f4_dma_is_loud() -> None:
-    chip = Chip("stm32f407vg")
-    chip[F4 + 0x30] |= 1 << 21
-    chip[0x4002_6018] = 0x1000_0000
-    assert chip[0x4002_6010] == 0
+def test_a_channel_of_the_u5_dma_is_loud() -> None:
+    chip = Chip("stm32u575zi")
+    chip[0x4602_0C88] |= 1
+    assert chip[0x4002_0060] == 1, "idle"
     with pytest.raises(Unmodelled):
-        chip[0x4002_6010] = 1
+        chip[0x4002_0064] = 1
 
 
 def test_ports_need_their_clock() -> None:
