@@ -235,3 +235,39 @@ def test_an_answer_that_cannot_be_is_not_believed() -> None:
         assert results[written] == FAILED
 
     on_semihosting_board(scenario, SemihostingOptions(HostKind.GDB))
+
+
+# At GDB's prompt
+
+
+async def monitor(gdb: FakeGdb, line: str) -> str:
+    """What a monitor command says."""
+    gdb.client.console = ""
+    reply = await gdb.client.ask(b"qRcmd," + line.encode().hex().encode())
+    assert reply in {b"OK", b"E01"}
+    return gdb.client.console
+
+
+def test_the_host_is_changed_at_the_prompt() -> None:
+    async def scenario(gdb: FakeGdb) -> None:
+        program = Program()
+        for _ in range(4):
+            program.write(2, b"x")
+        await gdb.load(program)
+        assert (await gdb.go())[:3] == b"T05", "it was off"
+        assert await monitor(gdb, "arm semihosting enable") == "The program gets GDB's console and no files.\n"
+        await monitor(gdb, "reset halt")
+        assert await gdb.go() == b"W00"
+        assert gdb.client.console.endswith("xxxx")
+        assert gdb.requests == []
+        assert "GDB's console and files" in await monitor(gdb, "arm semihosting_fileio enable")
+        await gdb.client.ask(b"vRun;")
+        assert await gdb.go() == b"W00"
+        assert len(gdb.requests) == 4
+        assert "no files" in await monitor(gdb, "arm semihosting_fileio disable")
+        assert "terminal" in await monitor(gdb, "semihosting server")
+        assert "terminal" in await monitor(gdb, "semihosting IOClient 3")
+        assert "There are gdb, console, server, off." in await monitor(gdb, "semihosting telnet")
+        assert "nothing" in await monitor(gdb, "semihosting disable")
+
+    on_semihosting_board(scenario, SemihostingOptions(HostKind.OFF))
