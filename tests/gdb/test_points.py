@@ -168,11 +168,11 @@ def test_stepping_commands(firmware: Path) -> None:
     assert "Cannot" not in text
 
 
-def test_flash_breakpoints(firmware: Path, through: str) -> None:
+def test_flash_breakpoints(firmware: Path) -> None:
     breaks = [f"break {name}" for name in [*FUNCTIONS, "square"]]
     commands = [*breaks, *["continue"] * 10, "compare-sections", "finish", "next", "x/i eight", "delete"]
     commands += ["tbreak square", "continue", "detach"]
-    with serving(f"sim:stm32f103c8,firmware={firmware}{through}", "--connect", "under-reset") as server:
+    with serving(f"sim:stm32f103c8,firmware={firmware}", "--connect", "under-reset") as server:
         first = run_gdb(server.port, commands, firmware)
         second = run_gdb(server.port, ["compare-sections", "x/2i eight"], firmware)
     for number, name in enumerate([*FUNCTIONS, "square"], 1):
