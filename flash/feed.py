@@ -120,7 +120,7 @@ class Feeder:
             await trio.sleep(FIRST_LOOK)
         while True:
             outcome = await self._look() if self._sent or not self._earlier else Outcome.RUNNING
-            self._tell()
+            self._tell(done=outcome is Outcome.DONE)
             if outcome is not Outcome.RUNNING:
                 return outcome
             await self._fill()
@@ -128,10 +128,10 @@ class Feeder:
             look_at = self._pace.due(goal) + self._pace.margin(goal - 1)
             await trio.sleep(max(SHORTEST_NAP, look_at - trio.current_time()))
 
-    def _tell(self) -> None:
+    def _tell(self, *, done: bool) -> None:
         if self._watcher is None:
             return
-        now, (sectors, content) = trio.current_time(), self._done[max(0, self._begun - 1)]
+        now, (sectors, content) = trio.current_time(), self._done[-1 if done else max(0, self._begun - 1)]
         remaining = max(0.0, self._pace.due(len(self._pieces) + 1) - now)
         self._watcher(Progress(sectors, self._done[-1][0], content, self._done[-1][1], now - self._started, remaining))
 
