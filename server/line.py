@@ -58,6 +58,18 @@ class Line:
         except trio.EndOfChannel:
             raise SessionOver("the client closed the connection") from None
 
+    async def event_before(self, deadline: float) -> Event | None:
+        """The same, or None when the client says nothing until ``deadline``, on trio's clock.
+
+        What it has said already is heard even when the deadline has passed.
+        """
+        try:
+            return self._events.receive_nowait()
+        except (trio.WouldBlock, trio.EndOfChannel):
+            with trio.move_on_at(deadline):
+                return await self.next_event()
+            return None
+
     async def send(self, payload: bytes) -> None:
         """Send a packet."""
         log.debug("> %s", payload[:200])

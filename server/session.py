@@ -92,11 +92,9 @@ class Session:
 
     async def _next_event(self) -> Event | None:
         """What the client said; None when the target is to be looked at first."""
-        if self._control.state is not State.RUNS:
-            return await self._line.next_event()
-        with trio.move_on_at(self._watch.due):
-            return await self._line.next_event()
-        return None
+        if self._control.state is State.RUNS:
+            return await self._line.event_before(self._watch.due)
+        return await self._line.next_event()
 
     async def _let_go(self) -> None:
         if self.probe_lost:

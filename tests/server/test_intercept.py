@@ -226,3 +226,39 @@ async def test_there_are_no_file_requests_in_non_stop_mode(board: FakeBoard) -> 
 async def test_an_answer_to_no_file_request_is_an_error(board: FakeBoard) -> None:
     async with session(board) as gdb:
         assert await gdb.ask(b"F0") == b"E01"
+
+
+def storm(board: FakeBoard, limit: int = 2000) -> Deals:
+    """Stops without end, each right behind the one before, all dealt with; AssertionError when nobody ends it."""
+    count = 0
+
+    async def deal(_client: Client, stop: Stop) -> Outcome:
+        nonlocal count
+        count += 1
+        assert count < limit, "the client was not listened to"
+        if stop.reason is not StopReason.BREAKPOINT:
+            return stop
+        board.core.registers[15] = 0x8000100
+        return None
+
+    return Deals(deal)
+
+
+async def test_ctrl_c_is_heard_in_a_storm_of_stops_that_are_dealt_with(board: FakeBoard) -> None:
+    board.target.interceptors.append(storm(board))
+    async with session(board) as gdb:
+        await gdb.ask(b"Z1,8000110,2")
+        await gdb.send(b"vCont;c")
+        await gdb.raw(b"\x03")
+        assert (await gdb.reply()).startswith(b"T02")
+
+
+async def test_memory_is_read_in_a_storm_of_stops_that_are_dealt_with(board: FakeBoard) -> None:
+    board.target.interceptors.append(storm(board))
+    async with session(board) as gdb:
+        await gdb.ask(b"QNonStop:1")
+        await gdb.ask(b"Z1,8000110,2")
+        assert await gdb.ask(b"vCont;c") == b"OK"
+        assert await gdb.ask(b"m20000000,4") == b"00000000"
+        assert await gdb.ask(b"vCont;t") == b"OK"
+        assert (await gdb.notification()).startswith(b"Stop:T0")
