@@ -29,6 +29,7 @@ F4_AS_F2 = (0x411, 0xC24, 0x413)
 SRAM_START = 0x2000_0000
 ALIKE = 0.7
 NEAREST = 4
+SET_UP_ATTEMPTS = 5
 """How many names are offered where one was not found."""
 
 
@@ -194,8 +195,17 @@ async def _with_ram_that_is_there(memory: Memory, parts: Sequence[Part]) -> Part
 async def set_up_debug(memory: Memory, chip: Chip) -> None:
     """Make halting safe for as long as a debugger is there: watchdogs stand still, sleep keeps the debug port alive.
 
-    To be called once after connecting; a power-on reset undoes it. Raises what Memory raises.
+    To be called once after connecting; a power-on reset undoes it. A fast watchdog may reset the chip meanwhile, which
+    takes the clock of DBGMCU away on some: it is done again until it is found done. Raises what Memory raises.
     """
+    for _ in range(SET_UP_ATTEMPTS):
+        if not await _set_up_debug_once(memory, chip):
+            return
+
+
+async def _set_up_debug_once(memory: Memory, chip: Chip) -> bool:
+    """Return whether there was anything to be written."""
+    written = False
     for _, group in itertools.groupby(chip.family.debug_setup, key=lambda step: step.gated):
         setups = list(group)
         batch = Batch()
@@ -205,4 +215,6 @@ async def set_up_debug(memory: Memory, chip: Chip) -> None:
         for setup, word in zip(setups, before, strict=True):
             if setup.changed(word.value) != word.value:
                 batch.write(setup.address, setup.changed(word.value))
+                written = True
         await memory.run(batch)
+    return written
