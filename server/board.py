@@ -22,6 +22,7 @@ from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
 from .capabilities import GuardCapability
 from .flash_breakpoints import FlashBreakpoints
+from .progress import terminal_watcher
 from .semihosting.service import Semihosting, SemihostingOptions
 from .target import Target
 
@@ -37,7 +38,8 @@ CLOSE_DEADLINE = 5.0
 class BoardOptions:
     """What the command line says about the board. An empty ``chip`` means: identify it; ``speed`` is in kHz.
 
-    ``volts`` is the target's supply where the probe does not measure it, or measures it wrong.
+    ``volts`` is the target's supply where the probe does not measure it, or measures it wrong. ``erase_gaps``: a load
+    erases what it does not write in the sectors that it changes.
     """
 
     chip: Selection = field(default_factory=Selection)
@@ -46,6 +48,7 @@ class BoardOptions:
     volts: float | None = None
     semihosting: SemihostingOptions = field(default_factory=SemihostingOptions)
     flash_breakpoints: bool = False
+    erase_gaps: bool = False
 
 
 class BoardTarget:
@@ -87,12 +90,12 @@ class BoardTarget:
         target = Target(
             core,
             chip.regions if chip else None,
-            _flash_session(core, chip),
+            _flash_session(core, chip, erase_gaps=self._options.erase_gaps),
             facts=(*_probe_facts(probe, voltage), *_chip_facts(core, chip)),
             leave_running=self._options.mode is ConnectMode.ATTACH,
         )
         target.interceptors.append(Semihosting(self._options.semihosting))
-        flash = _flash_session(core, chip)
+        flash = _flash_session(core, chip, erase_gaps=False)  # a breakpoint changes two bytes, whatever a load does
         if chip is not None and flash is not None and self._options.flash_breakpoints:
             core.spare_ram = (chip.ram.start, chip.ram.size)
             target.flash_breakpoints = FlashBreakpoints(core, flash, chip.regions)
@@ -152,10 +155,13 @@ class BoardTarget:
             await self._executor.run(probe.close)
 
 
-def _flash_session(core: CortexM, chip: Chip | AlgorithmChip | None) -> FlashSession | None:
+def _flash_session(core: CortexM, chip: Chip | AlgorithmChip | None, *, erase_gaps: bool) -> FlashSession | None:
     if chip is None:
         return None
-    return FlashSession(core, chip, FlmEngine(core, chip) if isinstance(chip, AlgorithmChip) else None)
+    engine = FlmEngine(core, chip) if isinstance(chip, AlgorithmChip) else None
+    session = FlashSession(core, chip, engine, erase_gaps=erase_gaps)
+    session.watcher = terminal_watcher()
+    return session
 
 
 def _probe_facts(probe: Probe | DebugPort, voltage: float | None) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ def open_board_of(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Cl
         options.vdd,
         semihosting_options(options),
         flash_breakpoints=getattr(options, "flash_breakpoints", "off") == "auto",
+        erase_gaps=options.erase_gaps,
     )
     return BoardTarget(access.open_probe, access.executor, settings), access.clock
 

@@ -38,6 +38,11 @@ def add_target_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--vdd", type=volts, metavar="VOLTS", help="the target's supply (default: what the probe measures, else 3.3)"
     )
+    command.add_argument(
+        "--erase-gaps",
+        action="store_true",
+        help="a load erases what it does not write in the sectors it changes (default: that keeps its content)",
+    )
     command.add_argument("--speed", type=khz, metavar="KHZ", help="highest wire clock to use")
     command.add_argument(
         "--connect",

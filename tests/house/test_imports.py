@@ -20,6 +20,7 @@ DOORS = {
     "pyftdi": {"probes/ftdi/usb.py"},
     "elftools": {"flash/elf.py", "sim/firmware.py"},
     "unicorn": {"sim/unicorn_engine.py"},
+    "tqdm": {"server/progress.py"},
 }
 
 
