@@ -231,6 +231,7 @@ async def test_an_answer_to_no_file_request_is_an_error(board: FakeBoard) -> Non
 def storm(board: FakeBoard, limit: int = 2000) -> Deals:
     """Stops without end, each right behind the one before, all dealt with; AssertionError when nobody ends it."""
     count = 0
+    board.core.polls_after_resume = 1
 
     async def deal(_client: Client, stop: Stop) -> Outcome:
         nonlocal count

@@ -111,7 +111,7 @@ ARGUMENTS = st.one_of(
     st.binary(max_size=30),
     st.from_regex(rb"[:;,]?[0-9a-f]{1,8}[,=:;]?[0-9a-f]{0,8}[:,;]?[0-9a-f]{0,8}", fullmatch=True),
     st.sampled_from(
-        [b";c", b";s:1;c", b";t:1", b",68616c74", b",7265736574", b",676f", b":8000000,400", b"20000000,4"]
+        [b":1", b";c", b";s:1;c", b";t:1", b",68616c74", b",7265736574", b",676f", b":8000000,400", b"20000000,4"]
     ),
 )
 PIECES = st.one_of(

@@ -161,6 +161,7 @@ class FakeCore:
             16: 0x0100_0000,
         }
         self.calls: list[str] = []
+        self.polls_after_resume = 2
         self.polls_until_stop = 2
         self.next_stop: Stop | None = None
         self.failure: HaltpointError | None = None
@@ -216,7 +217,7 @@ class FakeCore:
             self.registers[15] = min(ahead)
             self.next_stop = self.snapshot(StopReason.BREAKPOINT)
         self.stop = None
-        self.polls_until_stop = 2
+        self.polls_until_stop = self.polls_after_resume
 
     async def apply_points(self) -> None:
         await self._enter("apply_points")
