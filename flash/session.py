@@ -1,8 +1,8 @@
 """GDB's vFlashErase, vFlashWrite, vFlashDone as one session (GDB manual, appendix E.2).
 
 Nothing is done before the whole image is there. GDB sends it over loopback in next to no time (measured with GDB 13:
-64 KiB in 0.06 s, 512 KiB in 0.12 s, where the flash needs 1.3 s and more for as much), and comparing it as a whole saves
-whole sectors; starting with the first write would save at most those milliseconds.
+64 KiB in 0.06 s, 512 KiB in 0.12 s, where the flash needs 1.3 s and more for 64 KiB), and comparing it as a whole
+saves whole sectors; starting with the first write would save at most those milliseconds.
 """
 
 from __future__ import annotations

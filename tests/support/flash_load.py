@@ -59,7 +59,8 @@ def own_seconds(chip: Chip, address: int, length: int, erase: dict[int, float], 
 
 
 async def timed(bench: Bench, address: int, data: bytes) -> tuple[float, int]:
-    """Load and check; seconds on the board and bulk transfers."""
+    """Load over other content and check; seconds on the board and bulk transfers."""
+    bench.board.write_flash(address, noise(len(data), seed=99))
     bench.board.stats.reset()
     started = bench.board.seconds
     await load(bench, address, data)
