@@ -199,13 +199,6 @@ def test_flash_breakpoints_do_not_outlive_their_gdb(firmware: Path) -> None:
     assert "MIS-MATCHED" not in second
 
 
-def test_without_flash_breakpoints_the_seventh_is_refused(firmware: Path) -> None:
-    breaks = [f"break {name}" for name in FUNCTIONS]
-    seen = debug(firmware, "", [*breaks, "continue", "monitor info"], "--flash-breakpoints", "off")
-    assert "the core has 6 hardware breakpoints and all of them are in use" in seen.transcript
-    assert "rewritten" not in seen.transcript
-
-
 def test_memory_does_not_show_breakpoints_in_ram(firmware: Path) -> None:
     """A routine copied to RAM: a breakpoint there is a BKPT, hit, stepped over, and never seen."""
     commands = [

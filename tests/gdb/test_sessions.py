@@ -94,7 +94,7 @@ def test_software_breakpoints_in_flash_use_comparators(through: str) -> None:
 
 def test_the_seventh_breakpoint_is_refused_with_the_number_there_is(through: str) -> None:
     places = ["main", "scale", "remember", "wait_ms", "led_init", "systick_init", "SysTick_Handler"]
-    with serving(BOARD + through) as server:
+    with serving(BOARD + through, "--flash-breakpoints", "off") as server:
         transcript = run_gdb(server.port, [*(f"break {place}" for place in places), "continue", "monitor info"])
         _, log = server.stop()
     assert "Cannot insert hardware breakpoint" in transcript
