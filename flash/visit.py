@@ -40,11 +40,20 @@ log = logging.getLogger(__name__)
 RESTORE_SECONDS = 5.0
 """Putting things back is not cancelled, but does not last for ever either."""
 HALT_SECONDS = 0.1
+WATCHDOG_REFRESH = 0xAAAA
+"""RM0008 19.4.1; without effect where the watchdog does not run."""
 
 
 def default_steps(chip: Chip) -> tuple[Step, ...]:
     """Everything that is made harmless on ``chip``, in order."""
-    return (*core_steps(chip.ram.start), *chip.family.preparations)
+    refresh = Step(
+        "IWDG_KR",
+        "the independent watchdog may be about to expire, and the loader's own first refresh comes milliseconds late",
+        chip.family.watchdog_key,
+        set=WATCHDOG_REFRESH,
+        restore=False,
+    )
+    return (*core_steps(chip.ram.start), *chip.family.preparations, refresh)
 
 
 async def _nothing() -> None:
