@@ -27,8 +27,6 @@ __all__ = [
 
 ISER, ISPR, ICSR = 0xE000_E100, 0xE000_E200, 0xE000_ED04
 DHCSR, DEMCR, FP_CTRL, FP_COMP, DWT_COMP = 0xE000_EDF0, 0xE000_EDFC, 0xE000_2000, 0xE000_2008, 0xE000_1020
-FREE = 0x5000
-"""From the flash's begin: where nothing is loaded."""
 
 
 async def pend_everything(bench: Bench, _facts: Facts) -> None:
@@ -56,7 +54,7 @@ async def request_dma(bench: Bench, _facts: Facts) -> None:
 
 async def provoke_error(bench: Bench, facts: Facts) -> None:
     """A half-word over one that is not erased (F0, F1), a store without PG elsewhere."""
-    address = facts.base + FREE
+    address = facts.base + facts.free
     await bench.poke(*(facts.half_open or facts.unlock))
     try:
         if facts.half_words:
@@ -76,7 +74,9 @@ async def start_erase(bench: Bench, facts: Facts) -> None:
 
 
 async def half_a_unit(bench: Bench, facts: Facts) -> None:
-    await bench.poke(*facts.unlock, (facts.control, facts.leftovers["programming"]), (facts.base + FREE, 0x1234_5678))
+    await bench.poke(
+        *facts.unlock, (facts.control, facts.leftovers["programming"]), (facts.base + facts.free, 0x1234_5678)
+    )
 
 
 # --- other debuggers

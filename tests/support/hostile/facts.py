@@ -54,6 +54,9 @@ class Facts:
     starts: int = 0
     """Bits of the control register that hardware clears."""
 
+    free: int = 0x5000
+    """From the flash's begin: what is written to, or erased, before the load."""
+
     taking_pins: Stores = ()
     """Makes inputs of the debug port's pins."""
 
@@ -83,9 +86,9 @@ def keys(register: int) -> Stores:
     return tuple((register, key) for key in KEYS)
 
 
-def iwdg(base: int, *, window: bool = False) -> Ops:
+def iwdg(base: int, *, window: bool = False, counts: int = 1200) -> Ops:
     """LSI / 4, 1200 counts: 120 to 150 ms. A refresh above the window would reset at once."""
-    ops: Ops = ((base, 0xCCCC), (base, 0x5555), (base + 4, 0), (base + 8, 1200))
+    ops: Ops = ((base, 0xCCCC), (base, 0x5555), (base + 4, 0), (base + 8, counts))
     ops = (*ops, (base + 0xC, 7, 0))
     return (*ops, (base + 0x10, 300)) if window else (*ops, (base, 0xAAAA))
 

@@ -18,7 +18,7 @@ from haltpoint.sim.board import Board, open_board
 from support.flash_bench import Bench
 from support.flash_load import extent, noise
 
-from . import debugger, living
+from . import living
 from .chips import CHIPS, Facts
 from .facts import Ops
 from .firmware import Firmware
@@ -120,7 +120,7 @@ def stage(
 
 
 class Connection:
-    """The way from a probe to an identified chip, as a session goes it."""
+    """The way from a probe to an identified chip, as the server goes it: the watchdogs are frozen before the halt."""
 
     def __init__(self, board: Board, mode: ConnectMode = ConnectMode.HALT) -> None:
         self._board, self._mode = board, mode
@@ -130,9 +130,12 @@ class Connection:
         self._probe = open_probe(list_probes(host)[0].selector, host)
         try:
             core = CortexM(Memory(self._probe, InlineExecutor()))
-            await core.connect(self._mode)
+            under_reset = self._mode is ConnectMode.UNDER_RESET
+            await core.connect(ConnectMode.UNDER_RESET if under_reset else ConnectMode.ATTACH)
             chip = await identify(core.memory)
             await set_up_debug(core.memory, chip)
+            if not under_reset:
+                await core.connect(self._mode)
         except BaseException:
             self._probe.close()
             raise
@@ -188,7 +191,7 @@ def expected_flash(bench: Bench, facts: Facts, states: Sequence[State], writes: 
     board = bench.board
     content = bytearray(board.read_flash(facts.base, sum(bank.size for bank in board.chip.banks)))
     if any(state.name == "erase under way" for state in states):
-        sector = bench.chip.sector(facts.base + debugger.FREE)
+        sector = bench.chip.sector(facts.base + facts.free)
         at = sector.start - facts.base
         content[at : at + sector.size] = bytes([bench.chip.family.erased]) * sector.size
     for address, data in writes:

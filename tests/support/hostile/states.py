@@ -200,6 +200,13 @@ STATES: tuple[State, ...] = (
         sign=(VTOR, EVERYTHING, 0x1800_0000),
     ),
     State("independent watchdog", 8, "IWDG, 120 to 150 ms, not served", recipe="watchdog"),
+    State(
+        "fast watchdog",
+        8,
+        "IWDG, 16 to 20 ms, not served: sooner than connecting takes",
+        recipe="fast watchdog",
+        alone=True,
+    ),
     State("hardware watchdog", 8, "the option byte starts IWDG at every reset", option="iwdg=hardware"),
     State("window of the independent watchdog", 8, "IWDG_WINR = 300 of 1200", recipe="watchdog window"),
     State("window watchdog", 8, "WWDG, window open", recipe="window watchdog"),
