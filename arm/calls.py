@@ -30,6 +30,9 @@ PLACES = 3
 WORDS = 24
 """Words read on the chance that the next call points at them."""
 
+LONGEST = 16
+"""Words; a longer piece of memory is read when it is asked for."""
+
 SIDE_EFFECTS = 0x4000_0000
 """From here on a read may change something (DDI0403E B3.1)."""
 
@@ -77,13 +80,21 @@ class Calls:
         return self._looks > 0
 
     def expect(self, place: int, reads: Iterable[tuple[int, int]]) -> None:
-        """A call at ``place`` was answered; ``reads`` are the (address, length) that it pointed at."""
+        """A call at ``place`` was answered; ``reads`` are the (address, length) that it pointed at.
+
+        They are remembered with those of calls before it: a program has a few places that it calls from in turn.
+        """
         self._looks = LOOKS
         if place in self._places:
             self._places.remove(place)
         self._places.append(place)
-        words = [word for address, length in reads for word in range(address & ~3, address + length, 4)]
-        self._reads = tuple(word for word in dict.fromkeys(words) if word < SIDE_EFFECTS)[:WORDS]
+        words = [
+            word
+            for address, length in reads
+            if length <= 4 * LONGEST and address + length <= SIDE_EFFECTS
+            for word in range(address & ~3, address + length, 4)
+        ]
+        self._reads = tuple(dict.fromkeys([*words, *self._reads]))[:WORDS]
 
     def ask(self, batch: Batch) -> Asked:
         """Add a glimpse to ``batch``."""
@@ -121,4 +132,5 @@ class Calls:
     def end(self) -> None:
         """Nothing is expected any more: something else happened."""
         self._looks = 0
+        self._reads = ()
         self._words = {}
