@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ..probes.access import Batch
 from ..probes.errors import NoTargetError
 from .memory import Memory
-from .registers_debug import DWT_CTRL, DWT_DEVARCH, FP_CTRL
-from .registers_system import CPUID, MVFR0
+from .registers_debug import DAUTHSTATUS, DDEVARCH, DWT_CTRL, DWT_DEVARCH, FP_CTRL
+from .registers_system import CPUID, ID_PFR1, MVFR0, MVFR1
 
 __all__ = ["CoreInfo", "core_name", "identify", "revision_name"]
 
@@ -28,6 +28,7 @@ _PARTS = {
     0xD31: "Cortex-M35P",
 }
 _ARM = 0x41
+_DEBUG_ALLOWED = 3  # DAUTHSTATUS.SID
 _ARMV6M_OR_BASELINE = 0xC  # CPUID.Architecture; 0xF has the main extension (Armv7-M, Armv8-M Mainline)
 
 
@@ -38,6 +39,8 @@ class CoreInfo:
     ``comparators`` are hardware breakpoints, ``watchpoints`` DWT comparators; ``fpb_version`` and ``dwt_version``
     are 1 or 2.
     ``main_extension``: Armv7-M or Armv8-M Mainline, which have fault registers, BASEPRI and FAULTMASK.
+    ``armv8``: Armv8-M; ``secure``: the Security Extension is there, switched on, and a debugger may see both sides of
+    it. ``vectors``: the M-profile Vector Extension, with its VPR.
     """
 
     name: str
@@ -50,6 +53,9 @@ class CoreInfo:
     main_extension: bool
     fpu: bool
     dwt_version: int = 1
+    armv8: bool = False
+    secure: bool = False
+    vectors: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.revision}, {self.comparators} breakpoints, {self.watchpoints} watchpoints"
@@ -87,8 +93,7 @@ async def identify(memory: Memory) -> CoreInfo:
         )
     main = CPUID(cpuid.value).Architecture != _ARMV6M_OR_BASELINE
     unit = FP_CTRL(fp_ctrl.value)
-    # A Cortex-M7 has the second version of the one unit and the first of the other.
-    dwt_version = 2 if unit.REV and DWT_DEVARCH(await memory.read32(DWT_DEVARCH.address)).PRESENT else 1
+    more = await _features(memory, main=main, newer=bool(unit.REV))
     return CoreInfo(
         name=core_name(cpuid.value),
         revision=revision_name(cpuid.value),
@@ -98,6 +103,32 @@ async def identify(memory: Memory) -> CoreInfo:
         fpb_version=2 if unit.REV else 1,
         fp_ctrl=fp_ctrl.value,
         main_extension=main,
-        fpu=main and MVFR0(await memory.read32(MVFR0.address)).SinglePrecision != 0,
-        dwt_version=dwt_version,
+        fpu=MVFR0(more.get(MVFR0.address, 0)).SinglePrecision != 0,
+        dwt_version=2 if DWT_DEVARCH(more.get(DWT_DEVARCH.address, 0)).PRESENT else 1,
+        armv8=DDEVARCH(more.get(DDEVARCH.address, 0)).PRESENT,
+        secure=_secure(more),
+        vectors=MVFR1(more.get(MVFR1.address, 0)).MVE != 0,
     )
+
+
+async def _features(memory: Memory, *, main: bool, newer: bool) -> dict[int, int]:
+    """The feature registers that such a core has, by address.
+
+    ``newer``: a breakpoint unit of the second version. A Cortex-M7 has that and the first watchpoint unit; the
+    others that have it are Armv8-M.
+    """
+    addresses = [MVFR0.address] if main else []
+    if newer:
+        addresses += [DWT_DEVARCH.address, DDEVARCH.address, ID_PFR1.address, DAUTHSTATUS.address, MVFR1.address]
+    batch = Batch()
+    slots = {address: batch.read(address) for address in addresses}
+    if slots:
+        await memory.run(batch)
+    return {address: slot.value for address, slot in slots.items()}
+
+
+def _secure(features: dict[int, int]) -> bool:
+    """Both must say so: ID_PFR1 is 0 where it is switched off (TZEN = 0), DAUTHSTATUS where debug is kept out."""
+    there = ID_PFR1(features.get(ID_PFR1.address, 0)).Security != 0
+    armv8 = DDEVARCH(features.get(DDEVARCH.address, 0)).PRESENT
+    return armv8 and there and DAUTHSTATUS(features.get(DAUTHSTATUS.address, 0)).SID == _DEBUG_ALLOWED

@@ -12,8 +12,12 @@ from .stop import Stop
 
 __all__ = ["RegisterFile"]
 
-# Writing one of these changes what others read: SP is MSP or PSP depending on CONTROL.SPSEL and IPSR.
-_ENTANGLED = frozenset({Regsel.SP, Regsel.XPSR, Regsel.MSP, Regsel.PSP, Regsel.SPECIAL})
+# Writing one of these changes what others read: SP is MSP or PSP depending on CONTROL.SPSEL and IPSR, and those are
+# the ones of the present security state.
+_ENTANGLED = frozenset(
+    {Regsel.SP, Regsel.XPSR, Regsel.MSP, Regsel.PSP, Regsel.SPECIAL}
+    | {Regsel.MSP_S, Regsel.PSP_S, Regsel.SPECIAL_S, Regsel.MSP_NS, Regsel.PSP_NS, Regsel.SPECIAL_NS}
+)
 
 
 class RegisterFile:
@@ -51,7 +55,7 @@ class RegisterFile:
         again = batch.read_core(*SNAPSHOT) if regsel in _ENTANGLED else None
         await self._memory.run(batch)
         if again is not None:
-            self._others.pop(Regsel.SPECIAL, None)
+            self._others.clear()
             return _with(stop, dict(zip(SNAPSHOT, again.value, strict=True)))
         if regsel in stop.registers:
             return _with(stop, {regsel: value})

@@ -14,7 +14,10 @@ __all__ = ["EXC_RETURN", "SNAPSHOT", "XPSR", "Regsel", "Special", "advance_it_st
 
 
 class Regsel(IntEnum):
-    """DCRSR.REGSEL (DDI0403E C1.6.3); R0 to R12 are their own numbers."""
+    """DCRSR.REGSEL (DDI0403E C1.6.3; those of two security states and VPR: DDI0553, DCRSR).
+
+    R0 to R12 are their own numbers; so are S0 to S31, counted from 64.
+    """
 
     SP = 13
     LR = 14
@@ -23,7 +26,18 @@ class Regsel(IntEnum):
     MSP = 17
     PSP = 18
     SPECIAL = 20
+    MSP_NS = 24
+    PSP_NS = 25
+    MSP_S = 26
+    PSP_S = 27
+    MSPLIM_S = 28
+    PSPLIM_S = 29
+    MSPLIM_NS = 30
+    PSPLIM_NS = 31
     FPSCR = 33
+    SPECIAL_S = 34
+    SPECIAL_NS = 35
+    VPR = 36
     S0 = 64
     S31 = 95
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from .register import Register, Word, bit, bits
 
 __all__ = [
+    "DAUTHSTATUS",
     "DBGKEY",
     "DCRDR",
     "DCRSR",
+    "DDEVARCH",
     "DEMCR",
     "DFSR",
     "DHCSR",
@@ -189,5 +191,23 @@ class DWT_DEVARCH(Register, address=0xE000_1FBC):
 
     ARCHID = bits(0, 16)
     REVISION = bits(16, 4)
+    PRESENT = bit(20)
+    ARCHITECT = bits(21, 11)
+
+
+class DAUTHSTATUS(Register, address=0xE000_EFB8):
+    """Debug Authentication Status (DDI0553, DAUTHSTATUS): what a debugger may do in each security state."""
+
+    NSID = bits(0, 2)
+    NSNID = bits(2, 2)
+    SID = bits(4, 2)  # 0: no Security Extension, 2: there, debug forbidden, 3: there, debug allowed
+    SNID = bits(6, 2)
+
+
+class DDEVARCH(Register, address=0xE000_EFBC):
+    """Device Architecture of the System Control Space (DDI0553, DDEVARCH); not there before Armv8-M."""
+
+    ARCHPART = bits(0, 12)
+    ARCHVER = bits(12, 4)
     PRESENT = bit(20)
     ARCHITECT = bits(21, 11)

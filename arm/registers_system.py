@@ -21,6 +21,7 @@ __all__ = [
     "HFSR",
     "ICSR",
     "ICTR",
+    "ID_PFR1",
     "MMFAR",
     "MPU_CTRL",
     "MPU_RASR",
@@ -248,6 +249,13 @@ class CPACR(Register, address=0xE000_ED88):
     CP11 = bits(22, 2)
 
 
+class ID_PFR1(Register, address=0xE000_ED44):
+    """Processor Feature 1 (DDI0403E B4); Security (DDI0553) is 0 where that extension is switched off."""
+
+    Security = bits(4, 4)
+    MProgMod = bits(8, 4)
+
+
 class MPU_TYPE(Register, address=0xE000_ED90):
     """MPU Type (DDI0403E B3.5.4)."""
 
@@ -328,4 +336,6 @@ class MVFR0(Register, address=0xE000_EF40):
 
 
 class MVFR1(Register, address=0xE000_EF44):
-    """Media and FP Feature 1 (DDI0403E B4.7)."""
+    """Media and FP Feature 1 (DDI0403E B4.7; MVE: DDI0553)."""
+
+    MVE = bits(8, 4)

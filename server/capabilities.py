@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from ..arm.core import ConnectMode
+from ..arm.identify import CoreInfo
 from ..arm.memory import Memory
 from ..arm.stop import Stop
 from .points import BreakpointTable, WatchpointTable
@@ -19,6 +20,11 @@ class Core(Protocol):
     @property
     def memory(self) -> Memory:
         """The memory seam."""
+        ...
+
+    @property
+    def info(self) -> CoreInfo:
+        """Which core this is."""
         ...
 
     @property

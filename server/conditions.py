@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ..arm.stop import Stop, StopReason
 from .agent import AgentError, Answer, ReadRegister, Request, Result, run
-from .description import REGISTERS
 from .intercept import Outcome
 from .points import Orders
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from .target import Target
 
 __all__ = ["Conditions"]
-
-_BY_NUMBER = {spec.number: spec for spec in REGISTERS}
 
 
 class Conditions:
@@ -69,7 +66,7 @@ async def _evaluate(target: Target, code: bytes) -> Result:
 async def _answer(target: Target, request: Request) -> Answer:
     if not isinstance(request, ReadRegister):
         return await target.read_memory(request.address, request.length)
-    spec = _BY_NUMBER.get(request.number)
+    spec = target.register(request.number)
     value = await target.read_register(spec) if spec is not None else None
     if value is None:
         raise AgentError(f"there is no register {request.number}")

@@ -20,11 +20,12 @@ from ..flash.memory_map import Region, region_at
 from ..probes.errors import AccessFaultError, HaltpointError, TargetError, UserError
 from .capabilities import Core, FlashCapability, GuardCapability
 from .conditions import Conditions
-from .description import GENERAL, PC, RegisterSpec
+from .description import GENERAL, PC, RegisterSpec, registers_of
 from .flash_breakpoints import FlashBreakpoints
 from .flash_reads import FlashReads
 from .intercept import Interceptor
 from .points import Orders, Points
+from .register_access import read_register, write_register
 from .view import virtual_stop
 
 __all__ = ["Target"]
@@ -259,12 +260,20 @@ class Target:
 
     # Registers: bytes in target order; None: not available while the core runs
 
+    @property
+    def registers(self) -> tuple[RegisterSpec, ...]:
+        """Those this core has."""
+        return registers_of(self._core.info)
+
+    def register(self, number: int) -> RegisterSpec | None:
+        """The one that clients know by this number."""
+        return next((spec for spec in self.registers if spec.number == number), None)
+
     async def read_register(self, spec: RegisterSpec) -> bytes | None:
         """One register."""
-        if self._core.stop is None:
-            return self.view.pc.to_bytes(spec.size, "little") if self.view is not None and spec is PC else None
-        word = await self._core.read_register(spec.regsel)
-        return (word >> spec.shift & spec.mask).to_bytes(spec.size, "little")
+        if self._core.stop is not None:
+            return await read_register(self._core, spec)
+        return self.view.pc.to_bytes(spec.size, "little") if self.view is not None and spec is PC else None
 
     async def write_register(self, spec: RegisterSpec, value: int) -> None:
         """Write one register; the core must stand, and is stopped for it behind a virtual stop."""
@@ -274,12 +283,7 @@ class Target:
             raise TargetError(
                 f"Writing register {spec.name}", "the core is running", "Halt it first: Ctrl-C or 'monitor halt'."
             )
-        if spec is PC:
-            value &= ~1  # clients put the Thumb bit there; it belongs to xPSR.T
-        if spec.bits < 32:
-            others = await self._core.read_register(spec.regsel)
-            value = others & ~(spec.mask << spec.shift) | value << spec.shift
-        await self._core.write_register(spec.regsel, value)
+        await write_register(self._core, spec, value)
 
     async def read_general(self) -> list[tuple[RegisterSpec, bytes | None]]:
         """The registers of ``g``; they cost nothing while the core stands."""

@@ -99,6 +99,7 @@ class Debug:
         self.step_due = False
         self.retired = False
         self.secure = False
+        self._non_secure: dict[int, int] = {}
         self.power_on()
 
     def power_on(self) -> None:
@@ -320,6 +321,10 @@ class Debug:
             self.dcrdr = self._read_register(selector)
 
     def _read_register(self, selector: int) -> int:
+        if self.secure:
+            if selector in _NON_SECURE_BANK:
+                return self._non_secure.get(selector, 0)
+            selector = _SECURE_BANK.get(selector, selector)
         registers = self.core.engine.read_registers()
         if selector in _REGISTER_OF:
             return registers[_REGISTER_OF[selector]]
@@ -334,6 +339,11 @@ class Debug:
         return None if self.core.fpu is None else self.core.fpu.transfer_index(selector)
 
     def _write_register(self, selector: int, value: int) -> None:
+        if self.secure:
+            if selector in _NON_SECURE_BANK:
+                self._non_secure[selector] = value & _NON_SECURE_BANK[selector]
+                return
+            selector = _SECURE_BANK.get(selector, selector)
         registers = self.core.engine.read_registers()
         if selector == 20:
             registers[CONTROL] = value >> 24 & (3 if self.core.fpu is None else 7)
@@ -367,4 +377,8 @@ class Debug:
 _REGISTER_OF = {n: n for n in range(13)} | {13: SP, 14: LR, 15: PC, 16: XPSR, 17: MSP, 18: PSP}
 """Register list index by REGSEL (C1.6.3)."""
 _LIMIT_OF = {0x1E: 0, 0x1F: 1}
-"""MSPLIM and PSPLIM by REGSEL; the secure ones (0x1C, 0x1D) exist with security alone (DDI0553 D1.2, DCRSR)."""
+"""MSPLIM and PSPLIM by REGSEL, of the one state there is; secure ones exist with security alone (DDI0553, DCRSR)."""
+_SECURE_BANK = {0x1A: 17, 0x1B: 18, 0x1C: 0x1E, 0x1D: 0x1F, 0x22: 20}
+"""With TrustZone: the secure names of what the core here has, which does not leave secure state."""
+_NON_SECURE_BANK = {**dict.fromkeys((0x18, 0x19), ~3), **dict.fromkeys((0x1E, 0x1F), ~7), 0x23: 0x0301_FF01}
+"""Registers that only a debugger changes, and the bits they have."""

@@ -61,11 +61,11 @@ async def symbol(_client: Client, _packet: packets.Symbol) -> Reply:
 
 
 @handles(packets.ReadFeatures)
-async def read_features(_client: Client, packet: packets.ReadFeatures) -> Reply:
+async def read_features(client: Client, packet: packets.ReadFeatures) -> Reply:
     """target.xml, the only annex."""
     if packet.annex != "target.xml":
         return Failure(f"There is no description named {packet.annex!r}.", quiet=True)
-    return _part(description(), packet)
+    return _part(description(client.target.registers), packet)
 
 
 @handles(packets.ReadMemoryMap)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from ..client import Client
-from ..description import GENERAL, REGISTERS, RegisterSpec
+from ..description import GENERAL, RegisterSpec
 from ..packets import registers as packets
 from ..replies import OK, Data, Failure, Reply
 from .base import handles
 
 __all__: list[str] = []
-
-BY_NUMBER = {spec.number: spec for spec in REGISTERS}
 
 
 def _text(spec: RegisterSpec, value: bytes | None) -> bytes:
@@ -37,7 +35,7 @@ async def write_registers(client: Client, packet: packets.WriteRegisters) -> Rep
 @handles(packets.ReadRegister)
 async def read_register(client: Client, packet: packets.ReadRegister) -> Reply:
     """One register by its number in the target description."""
-    spec = BY_NUMBER.get(packet.number)
+    spec = client.target.register(packet.number)
     if spec is None:
         return Failure(f"Reading register {packet.number} failed: the target has no such register.", quiet=True)
     return Data(_text(spec, await client.target.read_register(spec)))
@@ -46,11 +44,11 @@ async def read_register(client: Client, packet: packets.ReadRegister) -> Reply:
 @handles(packets.WriteRegister)
 async def write_register(client: Client, packet: packets.WriteRegister) -> Reply:
     """One register by its number in the target description; LLDB pads narrow ones to 32 bits."""
-    spec = BY_NUMBER.get(packet.number)
+    spec = client.target.register(packet.number)
     if spec is None:
         return Failure(f"Writing register {packet.number} failed: the target has no such register.")
     value = int.from_bytes(packet.data, "little")
-    if not spec.size <= len(packet.data) <= 4 or value > spec.mask:
+    if not spec.size <= len(packet.data) <= max(4, spec.size) or value > spec.mask:
         return Failure(f"Writing register {spec.name} failed: it has {spec.bits} bits, {packet.data.hex()} was sent.")
     await client.target.write_register(spec, value)
     return OK

@@ -6,35 +6,92 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.fake_target import REGIONS
+from support.fake_target import CORTEX_M3, REGIONS
 
-from haltpoint.server.description import GENERAL, REGISTERS, description
+from haltpoint.arm.identify import CoreInfo
+from haltpoint.server.description import GENERAL, description, registers_of
 from haltpoint.server.memory_map import memory_map
 
 GDB = shutil.which("arm-none-eabi-gdb") or shutil.which("gdb-multiarch")
 SUPPORT = Path(__file__).resolve().parents[1]
 
 
-def test_target_description() -> None:
-    root = ET.fromstring(description())
+CORTEX_M4 = replace(CORTEX_M3, name="Cortex-M4", fpu=True)
+CORTEX_M0 = replace(CORTEX_M3, name="Cortex-M0", main_extension=False)
+CORTEX_M33 = replace(CORTEX_M4, name="Cortex-M33", armv8=True)
+WITH_TRUSTZONE = replace(CORTEX_M33, name="TrustZone", secure=True)
+CORTEX_M23 = replace(CORTEX_M0, name="Cortex-M23", armv8=True, secure=True)
+CORTEX_M55 = replace(CORTEX_M33, name="Cortex-M55", vectors=True)
+CORES = [CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33, WITH_TRUSTZONE, CORTEX_M23, CORTEX_M55]
+
+
+def features(core: CoreInfo) -> dict[str, list[str]]:
+    root = ET.fromstring(description(registers_of(core)))
     assert root.findtext("architecture") == "arm"
     assert root.findtext("osabi") == "none"
-    features = {feature.get("name"): [reg.get("name") for reg in feature] for feature in root.findall("feature")}
-    assert features == {
-        "org.gnu.gdb.arm.m-profile": [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "xpsr"],
-        "org.gnu.gdb.arm.m-system": ["msp", "psp", "primask", "basepri", "faultmask", "control"],
+    return {
+        str(feature.get("name")).removeprefix("org.gnu.gdb.arm."): [str(reg.get("name")) for reg in feature]
+        for feature in root.findall("feature")
     }
-    numbers = {reg.get("name"): int(reg.get("regnum", "")) for reg in root.iter("reg")}
+
+
+SYSTEM = ["msp", "psp", "primask", "basepri", "faultmask", "control"]
+FLOATS = [*(f"d{n}" for n in range(16)), "fpscr"]
+
+
+def test_target_description() -> None:
+    assert features(CORTEX_M3) == {
+        "m-profile": [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "xpsr"],
+        "m-system": SYSTEM,
+    }
+    numbers = {reg.get("name"): int(reg.get("regnum", "")) for reg in ET.fromstring(description(GENERAL)).iter("reg")}
     assert numbers["xpsr"] == 25
 
 
-def test_g_is_the_beginning_of_the_registers_in_order_of_their_numbers() -> None:
+def test_a_core_without_the_main_extension_has_two_special_registers() -> None:
+    assert features(CORTEX_M0)["m-system"] == ["msp", "psp", "primask", "control"]
+
+
+def test_floats_are_double_registers_with_their_status() -> None:
+    """GDB makes s0 to s31 of them itself, and takes 16 or 32 doubles and nothing else."""
+    assert features(CORTEX_M4)["vfp"] == FLOATS
+    assert "vfp" not in features(CORTEX_M3)
+
+
+def test_stack_limits_without_trustzone_are_those_of_the_one_state_there_is() -> None:
+    assert features(CORTEX_M33)["m-system"] == [*SYSTEM, "msplim", "psplim"]
+    limits = [spec.regsel for spec in registers_of(CORTEX_M33) if spec.name.endswith("lim")]
+    assert limits == [0x1E, 0x1F], "the Secure ones read as 0 there"
+
+
+def test_trustzone_doubles_what_it_doubles() -> None:
+    secext = features(WITH_TRUSTZONE)["secext"]
+    assert secext[:4] == ["msp_ns", "psp_ns", "msp_s", "psp_s"], "GDB drops the description without these"
+    assert set(secext[4:]) == {f"{name}_{state}" for name in ("msplim", "psplim", *SYSTEM[2:]) for state in ("s", "ns")}
+    assert features(WITH_TRUSTZONE)["m-system"] == SYSTEM
+    assert "secext" not in features(CORTEX_M33)
+
+
+def test_a_cortex_m23_with_trustzone_has_limits_on_the_secure_side_alone() -> None:
+    assert features(CORTEX_M23)["secext"][4:] == ["msplim_s", "psplim_s"]
+
+
+def test_vector_predication() -> None:
+    assert features(CORTEX_M55)["m-profile-mve"] == ["vpr"]
+    assert "m-profile-mve" not in features(CORTEX_M33)
+
+
+@pytest.mark.parametrize("core", CORES, ids=lambda core: core.name)
+def test_g_is_the_beginning_of_the_registers_in_order_of_their_numbers(core: CoreInfo) -> None:
     """GDB lays ``g`` out by number; what is missing at its end it asks for by ``p``."""
-    assert [spec.number for spec in REGISTERS] == sorted(spec.number for spec in REGISTERS)
-    assert REGISTERS[: len(GENERAL)] == GENERAL
+    registers = registers_of(core)
+    numbers = [spec.number for spec in registers]
+    assert numbers == sorted(set(numbers))
+    assert registers[: len(GENERAL)] == GENERAL
     assert {spec.bits for spec in GENERAL} == {32}
 
 

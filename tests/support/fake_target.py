@@ -14,6 +14,7 @@ import trio
 from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.core import ConnectMode
 from haltpoint.arm.dwt import WatchKind
+from haltpoint.arm.identify import CoreInfo
 from haltpoint.arm.memory import InlineExecutor, Memory
 from haltpoint.arm.stop import Stop, StopReason
 from haltpoint.flash.memory_map import Region
@@ -143,18 +144,22 @@ class FakeWatchpoints:
             self.table.remove((address, length, kind))
 
 
+CORTEX_M3 = CoreInfo("Cortex-M3", "r1p1", 0x411F_C231, 6, 4, 1, 0x260, main_extension=True, fpu=False)
+
+
 class FakeCore:
     """Satisfies ``server.capabilities.Core``. Attributes are knobs: set them to make things happen."""
 
     def __init__(self) -> None:
         self.probe = FakeProbe()
         self.memory = Memory(self.probe, InlineExecutor())
+        self.info = CORTEX_M3
         self.breakpoints = FakeBreakpoints()
         self.watchpoints = FakeWatchpoints()
         self.notices: list[str] = []
         self.stop: Stop | None = None
         self.registers = {
-            **dict.fromkeys(range(21), 0),
+            **dict.fromkeys(range(96), 0),
             13: RAM + RAM_SIZE,
             17: RAM + RAM_SIZE,
             15: RESET_PC,
