@@ -8,13 +8,14 @@ from enum import Enum
 import trio
 
 from ..probes.access import Batch
-from ..probes.errors import HaltpointError, LinkError
+from ..probes.errors import HaltpointError, LinkError, UserError
 from .control import DFSR_ALL
 from .identify import identify
 from .patching import synchronise
 from .range_stepping import RangeStepping
 from .registers_debug import DEMCR, DFSR
-from .reset import LINE_DEAD, Caught, catch_by_line, catch_by_request, enter_under_reset, reset_vector
+from .reset import LINE_DEAD, Caught, ResetKind, catch_by_line, catch_by_request, enter_under_reset, reset_vector
+from .stepping import HALT_TIMEOUT
 from .stop import Stop, StopReason
 
 __all__ = ["DETACH_TIMEOUT", "ConnectMode", "CortexM"]
@@ -89,16 +90,28 @@ class CortexM(RangeStepping):
         await self.memory.check_link()
 
     # ------------------------------------------------------------------------------------ reset
-    async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:
+    async def reset(self, *, halt: bool, kind: ResetKind = ResetKind.SYSTEM) -> Stop | None:
         """Reset the target and stop before its first instruction; with ``halt=False`` then let it run.
 
-        By AIRCR.SYSRESETREQ, or with ``line`` by a pulse on NRST; when that reaches nothing, a notice says
+        By AIRCR.SYSRESETREQ, or with HARDWARE by a pulse on NRST; when that reaches nothing, a notice says
         so and SYSRESETREQ is used. Breakpoints stay and count from the first instruction on. The snapshot has
         reason RESET; a notice tells when PC is not what the vector table says. TargetError when the core does
-        not go through reset or does not halt. VC_CORERESET is never left set.
+        not go through reset or does not halt; UserError when a core that cannot be reset alone is to be.
+        VC_CORERESET is never left set.
         """
+        if kind is ResetKind.CORE and (self.info.armv8 or not self.info.main_extension):
+            raise UserError(
+                "Resetting the core alone",
+                f"a {self.info.name} cannot be: AIRCR.VECTRESET exists in Armv7-M only",
+                "Reset the whole chip: monitor reset halt.",
+            )
+        catch = {
+            ResetKind.SYSTEM: self._catch_by_request,
+            ResetKind.HARDWARE: self._catch_by_line,
+            ResetKind.CORE: self._catch_core_alone,
+        }[kind]
         async with self.memory.exclusive():
-            stop = await self._reset_by(self._catch_by_line if line else self._catch_by_request)
+            stop = await self._reset_by(catch)
             if halt:
                 return stop
             await self._run()
@@ -119,6 +132,10 @@ class CortexM(RangeStepping):
 
     async def _catch_by_request(self) -> Caught:
         return await catch_by_request(self.memory, self._control, self._demcr())
+
+    async def _catch_core_alone(self) -> Caught:
+        await self._control.halt(HALT_TIMEOUT)
+        return await catch_by_request(self.memory, self._control, self._demcr(), ResetKind.CORE)
 
     async def _catch_by_line(self) -> Caught:
         caught = await catch_by_line(self.memory, self._control, self._demcr())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from enum import Enum
 
 import trio
 
@@ -20,6 +21,7 @@ __all__ = [
     "RESET_NOTICE",
     "RESET_TIMEOUT",
     "Caught",
+    "ResetKind",
     "catch_by_line",
     "catch_by_request",
     "enter_under_reset",
@@ -41,6 +43,20 @@ LINE_DEAD = (
 )
 
 
+class ResetKind(Enum):
+    """What is reset: the chip by the core's request, the chip by its NRST pin, or the core alone."""
+
+    SYSTEM = "system"
+    HARDWARE = "hardware"
+    CORE = "core"
+
+
+_REQUESTS = {
+    ResetKind.SYSTEM: ("AIRCR.SYSRESETREQ", AIRCR.make(KEY=VECTKEY, SYSRESETREQ=1)),
+    ResetKind.CORE: ("AIRCR.VECTRESET", AIRCR.make(KEY=VECTKEY, VECTRESET=1)),
+}
+
+
 @dataclass(frozen=True)
 class Caught:
     """How a reset ended: the core is halted. DFSR.VCATCH in ``dfsr`` means at the reset vector."""
@@ -49,21 +65,23 @@ class Caught:
     dfsr: int
 
 
-async def catch_by_request(memory: Memory, control: Control, demcr: int) -> Caught:
+async def catch_by_request(memory: Memory, control: Control, demcr: int, kind: ResetKind = ResetKind.SYSTEM) -> Caught:
     """Arm the reset vector catch, set AIRCR.SYSRESETREQ, wait for the halt (DDI0403E C1.4.1, B3.2.6).
 
-    ``demcr`` is what DEMCR is set to besides VC_CORERESET; whoever calls takes the catch out again.
+    ``demcr`` is what DEMCR is set to besides VC_CORERESET; whoever calls takes the catch out again. The core alone
+    is reset by AIRCR.VECTRESET, which only Armv7-M has and which needs a halted core.
     """
+    name, request = _REQUESTS[kind]
     await _arm(memory, control, demcr)
     # The reset may strike before the access is acknowledged. Whether there was one is seen below.
     with contextlib.suppress(AccessFaultError, LinkError):
-        await memory.write32(AIRCR.address, AIRCR.make(KEY=VECTKEY, SYSRESETREQ=1))
-    caught = await _await_halt(memory, control, "Resetting the core by AIRCR.SYSRESETREQ")
+        await memory.write32(AIRCR.address, request)
+    caught = await _await_halt(memory, control, f"Resetting the core by {name}")
     if caught is None:
         raise TargetError(
-            "Resetting the core by AIRCR.SYSRESETREQ",
+            f"Resetting the core by {name}",
             f"the core did not go through reset (DHCSR.S_RESET_ST stayed 0); {describe(await control.look())}",
-            "Try the reset line (monitor reset halt with NRST connected), or power the target off and on.",
+            "Try the reset line (monitor reset hardware halt, with NRST connected), or power the target off and on.",
         )
     return caught
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from ..arm.core import ConnectMode
 from ..arm.identify import CoreInfo
 from ..arm.memory import Memory
+from ..arm.reset import ResetKind
 from ..arm.stop import Stop
 from .points import BreakpointTable, WatchpointTable
 
@@ -71,8 +72,8 @@ class Core(Protocol):
         """Instructions while pc stays in a range; None when there are more to come."""
         ...
 
-    async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:
-        """Reset, by NRST with ``line``."""
+    async def reset(self, *, halt: bool, kind: ResetKind = ResetKind.SYSTEM) -> Stop | None:
+        """Reset the chip or, where it can be, the core alone."""
         ...
 
     async def read_register(self, regsel: int) -> int:

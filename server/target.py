@@ -15,6 +15,7 @@ from ..arm.breakpoints import BreakpointKind
 from ..arm.core import ConnectMode
 from ..arm.dwt import WatchHit
 from ..arm.faults import describe_fault
+from ..arm.reset import ResetKind
 from ..arm.stop import Stop, StopReason
 from ..flash.memory_map import Region, region_at
 from ..probes.errors import AccessFaultError, HaltpointError, TargetError, UserError
@@ -60,6 +61,8 @@ class Target:
         self.facts = tuple(facts)
         self.leave_running = leave_running
         """Clients are shown a virtual stop until they want the core to do something (see ``view``)."""
+        self.reset_kind = ResetKind.SYSTEM
+        """How the target is reset where nobody says how."""
         self.view: Stop | None = None
         self._claimed = False
         self.attached = False
@@ -241,13 +244,13 @@ class Target:
         """The client hears of the stop after all: what was left for the next resume is written."""
         await self._core.settle()
 
-    async def reset(self, *, halt: bool) -> Stop | None:
-        """Reset the chip; with ``halt`` it stands at its first instruction."""
+    async def reset(self, *, halt: bool, kind: ResetKind | None = None) -> Stop | None:
+        """Reset, as said here or by ``reset_kind``; with ``halt`` the core stands at its first instruction."""
         self._claim()
         await self.attach()
         self._range = None
         self._reads.forget()
-        return await self._core.reset(halt=halt)
+        return await self._core.reset(halt=halt, kind=kind or self.reset_kind)
 
     async def explain(self, stop: Stop) -> str:
         """A line on the fault behind ``stop``, "" when it is none."""

@@ -8,7 +8,7 @@ from support.boards import ENTRY, HANDLER, RAM, Bench, on_board
 
 from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.core import ConnectMode
-from haltpoint.arm.reset import LINE_DEAD
+from haltpoint.arm.reset import LINE_DEAD, ResetKind
 from haltpoint.arm.stop import StopReason
 from haltpoint.probes.errors import TargetError
 
@@ -107,7 +107,7 @@ def test_without_the_reset_line(line: bool) -> None:
         assert core.stop is not None
         assert (core.stop.reason, core.stop.pc) == (StopReason.RESET, ENTRY)
         await core.resume()
-        stop = await core.reset(halt=True, line=line)
+        stop = await core.reset(halt=True, kind=ResetKind.HARDWARE if line else ResetKind.SYSTEM)
         assert stop is not None
         assert (stop.reason, stop.pc) == (StopReason.RESET, ENTRY)
         assert core.notices == [LINE_DEAD] * line
@@ -130,7 +130,7 @@ def test_reset_halt(state: str, line: bool) -> None:
         if state == "in a handler":
             assert core.stop is None
             assert (await core.halt()).pc == HANDLER
-        stop = await core.reset(halt=True, line=line)
+        stop = await core.reset(halt=True, kind=ResetKind.HARDWARE if line else ResetKind.SYSTEM)
         assert stop is not None
         assert (stop.reason, stop.pc, stop.dfsr & 8) == (StopReason.RESET, ENTRY, 8)
         assert stop.xpsr == 0x01000000
@@ -150,7 +150,7 @@ def test_reset_run_honours_breakpoints_from_the_first_instruction(line: bool) ->
         core = bench.core
         await core.resume()
         core.breakpoints.add(ENTRY, HARDWARE)
-        assert await core.reset(halt=False, line=line) is None
+        assert await core.reset(halt=False, kind=ResetKind.HARDWARE if line else ResetKind.SYSTEM) is None
         stop = await bench.stopped()
         assert (stop.reason, stop.pc) == (StopReason.BREAKPOINT, ENTRY)
 

@@ -25,7 +25,7 @@ from support.fake_core import (
 from haltpoint.arm.breakpoints import BreakpointKind
 from haltpoint.arm.core import ConnectMode, CortexM
 from haltpoint.arm.memory import InlineExecutor, Memory
-from haltpoint.arm.reset import LINE_DEAD
+from haltpoint.arm.reset import LINE_DEAD, ResetKind
 from haltpoint.arm.stop import StopReason
 from haltpoint.probes.errors import LinkError, NoTargetError, TargetError
 
@@ -128,7 +128,7 @@ async def test_reset_halt(state: str, line: bool) -> None:
         assert await core.poll() is None
     if state == "locked up":
         fake.locked = True
-    stop = await core.reset(halt=True, line=line)
+    stop = await core.reset(halt=True, kind=ResetKind.HARDWARE if line else ResetKind.SYSTEM)
     assert stop is not None
     assert (stop.reason, stop.pc) == (StopReason.RESET, ENTRY)
     assert not stop.dhcsr & 1 << 25, "out of reset"
@@ -161,7 +161,7 @@ async def test_breakpoints_outlive_a_reset() -> None:
 
 async def test_reset_by_a_line_that_is_not_there() -> None:
     core = await connected(FakeCore(nrst_wired=False), ConnectMode.HALT)
-    stop = await core.reset(halt=True, line=True)
+    stop = await core.reset(halt=True, kind=ResetKind.HARDWARE)
     assert stop is not None
     assert stop.reason is StopReason.RESET
     assert core.notices == [LINE_DEAD]

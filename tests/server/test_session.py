@@ -277,7 +277,7 @@ async def test_run_kills_and_starts_anew(board: FakeBoard) -> None:
         assert await gdb.ask(b"vKill;a410") == b"OK"
         reply = await gdb.ask(b"vRun;")
         assert reply.startswith(b"T05thread:1;")
-        assert "reset halt=True line=False" in board.core.calls
+        assert "reset halt=True kind=system" in board.core.calls
 
 
 async def test_R_and_k_have_no_reply_in_extended_mode(board: FakeBoard) -> None:

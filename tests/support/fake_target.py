@@ -16,6 +16,7 @@ from haltpoint.arm.core import ConnectMode
 from haltpoint.arm.dwt import WatchKind
 from haltpoint.arm.identify import CoreInfo
 from haltpoint.arm.memory import InlineExecutor, Memory
+from haltpoint.arm.reset import ResetKind
 from haltpoint.arm.stop import Stop, StopReason
 from haltpoint.flash.memory_map import Region
 from haltpoint.probes.access import Access, Read, ReadBlock, Result, Write, WriteBlock
@@ -246,8 +247,8 @@ class FakeCore:
         self.snapshot(StopReason.STEP)
         return None
 
-    async def reset(self, *, halt: bool, line: bool = False) -> Stop | None:
-        await self._enter(f"reset halt={halt} line={line}")
+    async def reset(self, *, halt: bool, kind: ResetKind = ResetKind.SYSTEM) -> Stop | None:
+        await self._enter(f"reset halt={halt} kind={kind.value}")
         self.registers[15] = RESET_PC
         self.stop = None
         return self.snapshot(StopReason.RESET) if halt else None
