@@ -22,6 +22,7 @@ from ..probes.errors import HaltpointError
 from ..probes.probe import Probe
 from .capabilities import GuardCapability
 from .flash_breakpoints import FlashBreakpoints
+from .plain_flash import PlainFlash
 from .progress import terminal_watcher
 from .semihosting.service import Semihosting, SemihostingOptions
 from .target import Target
@@ -39,7 +40,8 @@ class BoardOptions:
     """What the command line says about the board. An empty ``chip`` means: identify it; ``speed`` is in kHz.
 
     ``volts`` is the target's supply where the probe does not measure it, or measures it wrong. ``erase_gaps``: a load
-    erases what it does not write in the sectors that it changes.
+    erases what it does not write in the sectors that it changes. Without ``memory_map`` clients learn of no flash,
+    and what they write there by plain writes is programmed.
     """
 
     chip: Selection = field(default_factory=Selection)
@@ -49,6 +51,7 @@ class BoardOptions:
     semihosting: SemihostingOptions = field(default_factory=SemihostingOptions)
     flash_breakpoints: bool = False
     erase_gaps: bool = False
+    memory_map: bool = True
 
 
 class BoardTarget:
@@ -99,6 +102,8 @@ class BoardTarget:
         if chip is not None and flash is not None and self._options.flash_breakpoints:
             core.spare_ram = (chip.ram.start, chip.ram.size)
             target.flash_breakpoints = FlashBreakpoints(core, flash, chip.regions)
+        if chip is not None and target.flash is not None and not self._options.memory_map:
+            target.plain_flash = PlainFlash(target.flash, chip.regions)
         target.guard = FlashGuard(core, self._known) if self._known else None
         # A core that stands, at its reset vector or where an earlier debugger left it, is kept for the client;
         # one that runs does so without halting debug, which would stop it at a fault with nobody there.

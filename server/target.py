@@ -25,6 +25,7 @@ from .description import GENERAL, PC, RegisterSpec, registers_of
 from .flash_breakpoints import FlashBreakpoints
 from .flash_reads import FlashReads
 from .intercept import Interceptor
+from .plain_flash import PlainFlash
 from .points import Orders, Points
 from .register_access import read_register, write_register
 from .view import virtual_stop
@@ -73,6 +74,8 @@ class Target:
         # The hits of a watchpoint after which a step has been taken for done.
         self._passed: tuple[WatchHit, ...] = ()
         self.points = Points(core.breakpoints, core.watchpoints, self._kind)
+        self.plain_flash: PlainFlash | None = None
+        """Not None: clients learn of no flash, and what they write there by plain writes is programmed."""
         self.flash_breakpoints: FlashBreakpoints | None = None
         """None: there are as many breakpoints in flash as the core has comparators."""
         self.interceptors: list[Interceptor] = [Conditions()]
@@ -82,7 +85,7 @@ class Target:
     def capabilities(self) -> frozenset[str]:
         """The groups of the packet table this target can serve."""
         always = {"session", "registers", "memory", "execution", "threads", "breakpoints", "monitor"}
-        optional = {"memory_map": self.regions, "flash": self.flash}
+        optional = {"memory_map": self.regions, "flash": self.flash} if self.plain_flash is None else {}
         return frozenset(always | {name for name, have in optional.items() if have is not None})
 
     # Attaching
@@ -95,8 +98,8 @@ class Target:
             self.link_in_doubt = False
 
     async def detach(self) -> None:
-        """Breakpoints out, catches cleared, the core runs. Unfinished flash writes are forgotten."""
-        if self.flash is not None:
+        """Breakpoints out, catches cleared, the core runs. A load that was not finished is forgotten."""
+        if self.flash is not None and self.plain_flash is None:
             self.flash.discard()
         if self.attached:
             self.points.clear()
@@ -105,6 +108,7 @@ class Target:
             self.attached = self._claimed = False
             self.view = None
             try:
+                await self.program_plain()
                 await self._restore_flash()
             finally:
                 await self._core.detach()
@@ -155,6 +159,12 @@ class Target:
             stop = self.view = await virtual_stop(self._core.memory, last)
         return stop
 
+    async def program_plain(self) -> None:
+        """The flash becomes what the client has written there by plain writes."""
+        if self.plain_flash is not None and self.plain_flash.waiting:
+            self._reads.forget()
+            await self.plain_flash.program()
+
     def _claim(self) -> None:
         """What the core does matters to the client from now on."""
         self.view, self._claimed = None, True
@@ -167,6 +177,7 @@ class Target:
         """
         self._claim()
         await self.attach()
+        await self.program_plain()
         ran = self._core.stop is None
         if address is None and await self._core.poll() is None:
             await self._core.apply_points()
@@ -226,6 +237,7 @@ class Target:
 
     async def _stand_at(self, address: int | None) -> None:
         await self.halt()
+        await self.program_plain()
         if address is not None:
             await self.write_register(PC, address)
 
@@ -250,6 +262,7 @@ class Target:
         await self.attach()
         self._range = None
         self._reads.forget()
+        await self.program_plain()
         return await self._core.reset(halt=halt, kind=kind or self.reset_kind)
 
     async def explain(self, stop: Stop) -> str:
@@ -299,6 +312,7 @@ class Target:
         length = min(length, ADDRESS_SPACE - address)
         if length <= 0:
             return b""
+        await self.program_plain()
         if self._core.stop is None:
             self._reads.forget()
         read = self._core.read_memory if self._core.stop is None else self._reads.read
@@ -310,8 +324,12 @@ class Target:
             return await read(address, fault.address - address)
 
     async def write_memory(self, address: int, data: bytes) -> None:
-        """Write by plain accesses; flash is refused, because there they would be lost or break it."""
+        """Write by plain accesses; flash is refused, because there they would be lost or break it (``plain_flash``)."""
         region = self._region(address)
+        if self.plain_flash is not None and address in self.plain_flash:
+            await self.halt()
+            await self.plain_flash.write(address, data)
+            return
         if region is not None and region.kind != "ram":
             raise TargetError(
                 f"Writing {len(data)} bytes at 0x{address:08x}",

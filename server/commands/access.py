@@ -52,6 +52,7 @@ def open_board_of(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Cl
         semihosting_options(options),
         flash_breakpoints=getattr(options, "flash_breakpoints", "off") == "auto",
         erase_gaps=options.erase_gaps,
+        memory_map=getattr(options, "memory_map", "on") == "on",
     )
     return BoardTarget(access.open_probe, access.executor, settings), access.clock
 

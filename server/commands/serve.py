@@ -26,6 +26,12 @@ def add(commands: Commands) -> None:
         default="auto",
         help="when the core has no comparator left: put breakpoints into flash, which rewrites sectors, or refuse",
     )
+    serve.add_argument(
+        "--memory-map",
+        choices=("on", "off"),
+        default="on",
+        help="off: clients learn of no flash, and what they write there by plain writes is programmed",
+    )
     serve.add_argument("--port", type=port, default=3333, help="TCP port for GDB, 0 for any free one (default: 3333)")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
 
