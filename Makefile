@@ -3,7 +3,7 @@
 #   make test   the tests
 # Both set up .venv and install what is missing (Debian packages only when run as root).
 
-.PHONY: demo test clean
+.PHONY: demo test gdb-suite clean
 
 demo:
 	@scripts/bootstrap demo
@@ -12,6 +12,11 @@ demo:
 test:
 	@scripts/bootstrap test
 	.venv/bin/python -m pytest
+
+# GDB's own tests, where ../shared has their list and board files; ARGS=--short for a selection.
+gdb-suite:
+	@scripts/bootstrap test
+	scripts/gdb-suite $(ARGS)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
