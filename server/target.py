@@ -13,7 +13,6 @@ import trio
 
 from ..arm.breakpoints import BreakpointKind
 from ..arm.core import ConnectMode
-from ..arm.dwt import WatchHit
 from ..arm.faults import describe_fault
 from ..arm.reset import ResetKind
 from ..arm.stop import Stop, StopReason
@@ -27,6 +26,7 @@ from .flash_reads import FlashReads
 from .intercept import Interceptor
 from .plain_flash import PlainFlash
 from .points import Orders, Points
+from .range_steps import RangeSteps
 from .register_access import read_register, write_register
 from .view import virtual_stop
 
@@ -34,12 +34,6 @@ __all__ = ["Target"]
 
 ADDRESS_SPACE = 1 << 32
 PERIPHERALS = 0x4000_0000
-
-RANGE_PATIENCE = 0.02
-"""Seconds of stepping through a range before the client is listened to again."""
-
-RANGE_CODE = 256
-"""Bytes of a range whose code is looked at; what lies behind them is stepped by instructions."""
 
 
 class Target:
@@ -70,10 +64,8 @@ class Target:
         self.link_in_doubt = False
         """Set after a LinkError: the target may have lost its power, so the next use of the core connects anew."""
         self._reads = FlashReads(core.read_memory, self.regions or ())
-        self._range: tuple[int, int] | None = None
-        # The hits of a watchpoint after which a step has been taken for done.
-        self._passed: tuple[WatchHit, ...] = ()
         self.points = Points(core.breakpoints, core.watchpoints, self._kind)
+        self._steps = RangeSteps(core, self.points, self.read_memory)
         self.plain_flash: PlainFlash | None = None
         """Not None: clients learn of no flash, and what they write there by plain writes is programmed."""
         self.flash_breakpoints: FlashBreakpoints | None = None
@@ -103,7 +95,7 @@ class Target:
             self.flash.discard()
         if self.attached:
             self.points.clear()
-            self._range = None
+            self._steps.range = None
             self._reads.forget()
             self.attached = self._claimed = False
             self.view = None
@@ -118,12 +110,12 @@ class Target:
     @property
     def stop(self) -> Stop | None:
         """The present stop, None while the core runs as far as is known."""
-        return None if self._range else self._core.stop
+        return None if self._steps.range else self._core.stop
 
     async def poll(self) -> Stop | None:
         """One look at a running core; one that is stepped through a range is stepped on."""
-        if self._range is not None:
-            return await self._step_on(*self._range)
+        if self._steps.range is not None:
+            return await self._steps.go_on(*self._steps.range, self._reads.forget)
         stop = await self._core.poll()
         if stop is None or self.flash_breakpoints is None or not self._core.breakpoints.left_over(stop.pc):
             return stop
@@ -139,8 +131,8 @@ class Target:
         self._claim()
         await self.attach()
         stop = self._core.stop or await self._core.halt()
-        if self._range is not None:
-            self._range = None
+        if self._steps.range is not None:
+            self._steps.range = None
             return replace(stop, reason=StopReason.HALT_REQUEST)
         return stop
 
@@ -194,7 +186,7 @@ class Target:
         await self._stand_at(address)
         if was_running and self._core.stop is not None:
             return self._core.stop
-        passed = self._pass_access()
+        passed = self._steps.pass_access()
         if passed is not None:
             return passed
         self._reads.forget()
@@ -203,37 +195,7 @@ class Target:
     async def step_range(self, start: int, end: int) -> None:
         """Step while pc is in the range (``end`` exclusive); ``poll`` does it, bit by bit, and tells of its end."""
         await self.halt()
-        self._range = (start, end)
-
-    async def _step_on(self, start: int, end: int) -> Stop | None:
-        stop = self._pass_access()
-        if stop is None:
-            code = await self._code(start, end)
-            self._reads.forget()
-            stop = await self._core.step_range(start, end, code, RANGE_PATIENCE)
-        if stop is not None:
-            self._range = None
-        return stop
-
-    async def _code(self, start: int, end: int) -> bytes:
-        try:
-            return await self.read_memory(start, min(end - start + 2, RANGE_CODE))
-        except AccessFaultError:
-            return b""
-
-    def _pass_access(self) -> Stop | None:
-        """The stop after the instruction that was watched, where the core stands behind it already; else None.
-
-        GDB and LLDB take it that an Arm core stops before the access: they take the watchpoint out, step, and
-        then compare. A Cortex-M stops behind it, and one more instruction would hide a breakpoint or jump.
-        """
-        stop = self._core.stop
-        if stop is None or not stop.watched or stop.watched is self._passed:
-            return None
-        if any(self.points.watches(hit) for hit in stop.watched):
-            return None
-        self._passed = stop.watched
-        return replace(stop, reason=StopReason.STEP, watched=())
+        self._steps.range = (start, end)
 
     async def _stand_at(self, address: int | None) -> None:
         await self.halt()
@@ -260,10 +222,16 @@ class Target:
         """Reset, as said here or by ``reset_kind``; with ``halt`` the core stands at its first instruction."""
         self._claim()
         await self.attach()
-        self._range = None
+        self._steps.range = None
         self._reads.forget()
         await self.program_plain()
         return await self._core.reset(halt=halt, kind=kind or self.reset_kind)
+
+    async def set_speed(self, khz: int) -> int:
+        """Choose the wire clock; the one it is now, in kHz."""
+        memory = self._core.memory
+        async with memory.exclusive():
+            return await memory.executor.run(lambda: memory.probe.set_speed(khz))
 
     async def explain(self, stop: Stop) -> str:
         """A line on the fault behind ``stop``, "" when it is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..client import Client
-from ..monitor import run_command
+from ..monitor.table import run_command
 from ..packets import queries as packets
 from ..replies import OK, Reply
 from .base import handles

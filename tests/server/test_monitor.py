@@ -76,7 +76,7 @@ async def test_known_monitor_command(board: FakeBoard, line: str) -> None:
     async with session(board) as gdb:
         assert await gdb.ask(b"qRcmd," + hexed(line)) == b"OK"
         if "help" in line:
-            assert "reset init" in gdb.console
+            assert "reset [halt] [KIND]" in gdb.console
 
 
 async def test_monitor_failure_is_text_and_an_error(board: FakeBoard) -> None:
