@@ -80,6 +80,9 @@ _SENTENCES: dict[tuple[str, ...], str] = {
     ("arm semihosting_cmdline", "semihosting_cmdline", "arm semihosting_resexit", "arm semihosting_redirect"): (
         "That is chosen when the server starts: see 'haltpoint serve --help'."
     ),
+    ("semihosting thumbswi", "semihosting armswi", "semihosting breakonerror", "semihosting_use"): (
+        "A call is BKPT 0xAB, as Arm's specification has it for Cortex-M; what goes wrong in one is returned to it."
+    ),
     ("exec", "disablechecks", "enablechecks", "writesettings", "allowsimulation", "cp15", "getargs", "moe"): (
         "That is a matter of J-Link's server; there is nothing to be done here."
     ),
@@ -102,7 +105,16 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         (
             *("targets", "status", "list", "scan_chain", "dap info", "jtag names"),
-            *("swdp_scan", "jtag_scan", "auto_scan", "flash info", "flash banks", "flash list", "flash probe"),
+            *(
+                "swdp_scan",
+                "swd_scan",
+                "jtag_scan",
+                "auto_scan",
+                "flash info",
+                "flash banks",
+                "flash list",
+                "flash probe",
+            ),
         ),
         board.info,
         arguments="...",

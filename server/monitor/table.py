@@ -57,7 +57,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("reset",),
         control.reset,
-        "reset and run (reset halt: stop at the first instruction); hardware: by NRST, core: not the peripherals",
+        "reset and run, or stop at the first instruction; KIND: system, hardware (NRST) or core (alone)",
         "[halt] [KIND]",
     ),
     Command(("halt", "stop"), control.halt, "stop the core and say where it stands"),

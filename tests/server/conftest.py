@@ -16,6 +16,7 @@ SESSIONS = (
     "test_session_data.py",
     "test_session_trouble.py",
     "test_monitor.py",
+    "test_monitor_words.py",
     "test_intercept.py",
     "test_points.py",
     "test_non_stop.py",
