@@ -34,6 +34,12 @@ Written: TypeAlias = Data | Failure | Silence
 TEXT_NOT_SHOWN = (flash.FlashErase, flash.FlashWrite, flash.FlashDone, registers.WriteRegister, memory.WriteMemory)
 """Requests whose error text no GDB shows, not even one that has announced error-message."""
 
+KEEP_ALIVE = 1.0
+"""Seconds between two signs of life; GDB asks again after two."""
+
+ALIVE = b"Alive:"
+"""A notification that no client knows: GDB ignores it and begins to wait anew (manual, node Notification Packets)."""
+
 DEFECTS = {
     Defect.CHECKSUM: "A packet with a wrong checksum came in no-acknowledgment mode; it was not carried out.",
     Defect.OVERSIZE: "A packet longer than PacketSize came; it was not carried out.",
@@ -96,19 +102,31 @@ class Answers:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(work)
             with trio.move_on_after(packet.deadline):
-                await finished.wait()
+                client_left = await self._await(finished, packet)
             in_time = finished.is_set()
-            if not in_time:
+            if not in_time and client_left is None:
                 what = type(packet).__name__
                 late = f"{what} was given up: the target did not finish it within {packet.deadline:g} s."
                 try:
                     await self.fail(Failure(late), packet)
                 except SessionOver as over:
                     client_left = over  # raised below: a nursery would wrap it
-                nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
         if client_left is not None:
             raise client_left
         return replies[0] if in_time else None
+
+    async def _await(self, finished: trio.Event, packet: Packet) -> SessionOver | None:
+        """Wait for the end of the work; a client that would lose patience hears that there is an answer to come."""
+        while not finished.is_set():
+            with trio.move_on_after(KEEP_ALIVE if packet.keep_alive else packet.deadline):
+                await finished.wait()
+            try:
+                if packet.keep_alive and not finished.is_set():
+                    await self._line.notify(ALIVE)
+            except SessionOver as over:
+                return over
+        return None
 
     async def _guarded(self, call: Callable[[], Awaitable[Reply]]) -> Reply:
         """What ``call`` returns; errors become replies, because no packet may stay without an answer."""

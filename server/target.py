@@ -242,6 +242,11 @@ class Target:
         notices, self._core.notices[:] = list(self._core.notices), []
         return notices
 
+    @property
+    def name(self) -> str:
+        """Of the core, for a list of threads."""
+        return self._core.info.name
+
     # Registers: bytes in target order; None: not available while the core runs
 
     @property

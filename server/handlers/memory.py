@@ -1,13 +1,14 @@
-"""Memory: ``m``, ``x``, ``M``, ``X``. Works on a running core too."""
+"""Memory: ``m``, ``x``, ``M``, ``X``, checksums and searches. Works on a running core too."""
 
 from __future__ import annotations
 
 from ...probes.errors import AccessFaultError
 from ..client import Client
+from ..memory_scan import crc, find
 from ..packets import memory as packets
 from ..packets import queries
 from ..protocol import PACKET_SIZE
-from ..replies import EMPTY, OK, Data, Failure, Reply
+from ..replies import OK, Data, Failure, Reply
 from .base import handles
 
 __all__: list[str] = []
@@ -54,9 +55,13 @@ async def write_memory_binary(client: Client, packet: packets.WriteMemoryBinary)
 
 
 @handles(queries.Checksum)
-async def checksum(_client: Client, _packet: queries.Checksum) -> Reply:
-    """Unknown, so that compare-sections reads the memory and compares every byte itself.
+async def checksum(client: Client, packet: queries.Checksum) -> Reply:
+    """Of what the target holds now, read by the probe like anything else."""
+    return Data(f"C{await crc(client.target, packet.address, packet.length):08x}".encode())
 
-    Through a probe the reading is all the time; a CRC computed here from the same bytes would prove less.
-    """
-    return EMPTY
+
+@handles(packets.SearchMemory)
+async def search(client: Client, packet: packets.SearchMemory) -> Reply:
+    """``1,ADDR`` of the first place, or ``0``."""
+    found = await find(client.target, packet.address, packet.length, packet.pattern)
+    return Data(b"0" if found is None else f"1,{found:x}".encode())

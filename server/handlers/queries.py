@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from ..client import Client
 from ..description import description
 from ..memory_map import memory_map
@@ -13,7 +15,6 @@ from .base import handles
 
 __all__: list[str] = []
 
-THREADS = f'<?xml version="1.0"?>\n<threads>\n<thread id="{THREAD:x}" name="core"/>\n</threads>\n'.encode()
 NO_THREADS = b'<?xml version="1.0"?>\n<threads>\n</threads>\n'
 """A program that has ended has none: GDB would take one for a program that runs again."""
 
@@ -78,7 +79,13 @@ async def read_memory_map(client: Client, packet: packets.ReadMemoryMap) -> Repl
 @handles(packets.ReadThreads)
 async def read_threads(client: Client, packet: packets.ReadThreads) -> Reply:
     """The one thread."""
-    return _part(THREADS if client.exited is None else NO_THREADS, packet)
+    if client.exited is not None:
+        return _part(NO_THREADS, packet)
+    target = client.target
+    stop = None if target.view is not None else target.stop
+    state = "running" if stop is None else f"stopped: {stop.reason.value}"
+    thread = f'<thread id="{THREAD:x}" core="0" name="{escape(target.name)}">{escape(state)}</thread>'
+    return _part(f'<?xml version="1.0"?>\n<threads>\n{thread}\n</threads>\n'.encode(), packet)
 
 
 def _part(document: bytes, packet: packets.Transfer) -> Reply:

@@ -24,6 +24,8 @@ class Packet(ABC):
 
     feature: ClassVar[str] = ""
     deadline: ClassVar[float] = 5.0
+    keep_alive: ClassVar[bool] = False
+    """Work that may take longer than a client waits: it is sent notifications that it ignores but for the time."""
 
     @classmethod
     @abstractmethod

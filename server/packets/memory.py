@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from .base import Packet, PacketError, address_and_length, hex_bytes, split
+from .base import Packet, PacketError, address_and_length, hex_bytes, hex_number, split
 
-__all__ = ["ReadMemory", "ReadMemoryBinary", "WriteMemory", "WriteMemoryBinary"]
+__all__ = ["ReadMemory", "ReadMemoryBinary", "SearchMemory", "WriteMemory", "WriteMemoryBinary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,29 @@ class ReadMemoryBinary(Packet):
     def parse(cls, arguments: bytes) -> Self:
         """See Packet."""
         return cls(*address_and_length(arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class SearchMemory(Packet):
+    """``qSearch:memory:ADDR;LENGTH;PATTERN``, the pattern in raw bytes: for ``find``."""
+
+    deadline = 120.0
+    keep_alive = True
+
+    address: int
+    length: int
+    pattern: bytes
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """See Packet."""
+        space, rest = split(arguments, b":", 2)
+        if space != b"memory":
+            raise PacketError(f"only memory can be searched, not {space[:20]!r}")
+        address, length, pattern = split(rest, b";", 3)
+        if not pattern:
+            raise PacketError("there is no pattern")
+        return cls(hex_number(address, "the address"), hex_number(length, "the length", bits=33), pattern)
 
 
 def _checked(address: int, length: int, data: bytes) -> tuple[int, bytes]:

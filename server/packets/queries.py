@@ -73,6 +73,9 @@ class MonitorCommand(Packet):
 class Checksum(Packet):
     """``qCRC:ADDR,LENGTH``: a CRC-32 of target memory, for compare-sections."""
 
+    deadline = 120.0
+    keep_alive = True
+
     address: int
     length: int
 

@@ -49,6 +49,7 @@ PACKETS: dict[str, dict[bytes, type[Packet]]] = {
         b"M": memory.WriteMemory,
         b"X": memory.WriteMemoryBinary,
         b"qCRC": queries.Checksum,
+        b"qSearch": memory.SearchMemory,
     },
     "execution": {
         b"vCont?": resume.ResumeActions,

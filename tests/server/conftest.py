@@ -15,6 +15,7 @@ SESSIONS = (
     "test_session.py",
     "test_session_data.py",
     "test_session_trouble.py",
+    "test_memory_scan.py",
     "test_monitor.py",
     "test_monitor_words.py",
     "test_intercept.py",

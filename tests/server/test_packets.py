@@ -67,6 +67,7 @@ GOOD: dict[bytes, Packet] = {
     b"qXfer:threads:read::0,1000": queries.ReadThreads("", 0, 0x1000),
     b"qRcmd,72657365742068616c74": queries.MonitorCommand("reset halt"),
     b"qCRC:8000000,158": queries.Checksum(0x8000000, 0x158),
+    b"qSearch:memory:20000000;5000;a;:b": memory.SearchMemory(0x20000000, 0x5000, b"a;:b"),
 }
 
 BY_NAME_ALONE: dict[bytes, type[Packet]] = {
