@@ -32,6 +32,7 @@ class SysTick:
         self._value = 0
         self._since = 0
         self._event: Event | None = None
+        self._due = 0
         core.on_time_change(self._schedule)
 
     def reset(self) -> None:
@@ -76,6 +77,8 @@ class SysTick:
         if self._event is not None:
             self._event.cancel()
             self._event = None
+            if self.core.ticks >= self._due:  # the core was halted by the very tick that reached 0
+                self._tell()
         core = self.core
         if not self.control & _ENABLE or not core.ticking or not (self._value or self.reload):
             return
@@ -88,15 +91,19 @@ class SysTick:
             after = first + ((gone - first) // period + 1) * period
         else:
             return
-        cycle = core.cycle_of_tick((self._since + after) * self._divider)
+        self._due = (self._since + after) * self._divider
+        cycle = core.cycle_of_tick(self._due)
         self._event = core.clock.at(core.clockwork.time_of(cycle), self._reached_zero)
 
     def _reached_zero(self) -> None:
         self._event = None
+        self._tell()
+        self._schedule()
+
+    def _tell(self) -> None:
         self._flag = _COUNTFLAG
         if self.control & _TICKINT:
             self.core.pend(Number.SYSTICK)
-        self._schedule()
 
     def read(self, offset: int) -> int:
         """Register at ``offset`` from 0xE000E010; reading CSR clears COUNTFLAG unless the debugger reads."""

@@ -235,6 +235,23 @@ def test_while_running_dcrdr_keeps_its_content() -> None:
     assert bench.register_while_running(0) != 0x5555_5555
 
 
+def test_a_step_that_ends_with_systick_at_zero_leaves_it_pending() -> None:
+    code = Asm(CODE).nop().nop().nop().nop().nop().nop()
+    bench = Bench().program(code).start()
+    bench.halt()
+    bench.write(SYST + 4, 3)
+    bench.write(SYST + 8, 0)
+    bench.write(SYST, 7)
+    seen = []
+    for _ in range(6):
+        bench.dhcsr(0xB)
+        bench.dhcsr(0xD)
+        seen.append((bench.read(SYST + 8), bench.read(ICSR) >> 26 & 1))
+    assert (0, 1) in seen
+    assert all(pending for _, pending in seen[seen.index((0, 1)) :]), "it stays until it is served"
+    assert seen[0][1] == 0
+
+
 def test_clearing_ipsr_by_hand_leaves_the_exception_active() -> None:
     code, bench = tick_firmware()
     bench.halt()
