@@ -9,6 +9,7 @@ read and updated by every write that passes through core control.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 from ..probes.access import Batch
@@ -78,6 +79,11 @@ class Breakpoints:
         """Addresses where BKPT shall stand in flash."""
         return set(self._of(BreakpointKind.FLASH))
 
+    @property
+    def all_in_flash(self) -> bool:
+        """Whether BKPT stands in flash wherever it shall."""
+        return self.wanted_in_flash() <= self.in_flash.keys()
+
     def with_comparator(self) -> list[int]:
         """Addresses of the hardware breakpoints."""
         return self._of(BreakpointKind.HARDWARE)
@@ -105,15 +111,18 @@ class Breakpoints:
         """Something else may have changed the unit (a reset, a power cycle): write all of it next time."""
         self._written = [None] * (self._fpb.count + 1)
 
-    def room_for(self, address: int) -> bool:
-        """Whether a comparator can break at ``address`` besides those of the table."""
+    def room_for(self, places: Iterable[int]) -> bool:
+        """Whether comparators can break at all of ``places`` besides those of the table."""
+        used = self._of(BreakpointKind.HARDWARE)
         try:
-            self._fpb.check(self._of(BreakpointKind.HARDWARE), address)
+            for place in places:
+                self._fpb.check(used, place)
+                used.append(place)
         except TargetError:
             return False
         return True
 
-    def write_hardware(self, batch: Batch, without: int | None = None, extra: int | None = None) -> list[int | None]:
+    def write_hardware(self, batch: Batch, without: int | None = None, extra: Iterable[int] = ()) -> list[int | None]:
         """Add what is missing in the unit to ``batch``; the contents afterwards, for ``written``.
 
         ``without`` is an address to be stepped over: its breakpoint stays out for now. At ``extra``, for which
@@ -121,9 +130,7 @@ class Breakpoints:
         """
         if not self._fpb.count:
             return []
-        addresses = self._of(BreakpointKind.HARDWARE)
-        if extra is not None and extra not in addresses:
-            addresses.append(extra)
+        addresses = dict.fromkeys([*self._of(BreakpointKind.HARDWARE), *sorted(extra)])
         wanted = self._fpb.words(addresses, without)
         for index, (word, there) in enumerate(zip(wanted, self._written[1:], strict=True)):
             if word != there:

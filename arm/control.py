@@ -114,12 +114,6 @@ class Control:
         batch.write(DHCSR.address, DHCSR.make(DBGKEY, C_DEBUGEN=1, C_HALT=1, C_MASKINTS=1))
         batch.write(DHCSR.address, DHCSR.make(DBGKEY, C_DEBUGEN=1, C_STEP=1, C_MASKINTS=1))
 
-    @staticmethod
-    def run_masked(batch: Batch) -> None:
-        """Make a halted core run with interrupts masked."""
-        batch.write(DHCSR.address, DHCSR.make(DBGKEY, C_DEBUGEN=1, C_HALT=1, C_MASKINTS=1))
-        batch.write(DHCSR.address, DHCSR.make(DBGKEY, C_DEBUGEN=1, C_MASKINTS=1))
-
     def run(self, batch: Batch) -> None:
         """Make a halted core run with interrupts unmasked."""
         self.unmask(batch)

@@ -61,6 +61,8 @@ class Halting:
         # Registers that passing a BKPT instruction changes; written by the batch that runs the core next.
         self._unwritten: dict[int, int] = {}
         self._calls = Calls()
+        # A step has seen interrupts that it kept out.
+        self._waiting = False
 
     @property
     def breakpoints(self) -> Breakpoints:
@@ -134,6 +136,7 @@ class Halting:
         if number is None or pc in self.breakpoints or pc in self.breakpoints.installed:
             return None
         self._calls.keep(seen.words)
+        self._points.extra = frozenset()
         self._expected = StopReason.HALT_REQUEST
         self._stopped_at = pc
         self.stop = Stop(StopReason.BREAKPOINT, seen.dhcsr, seen.dfsr, seen.registers, bkpt=number)
@@ -161,11 +164,10 @@ class Halting:
         registers: tuple[int, ...] | None = None,
         *,
         stepped_from: int | None = None,
-        ran_to: int | None = None,
     ) -> Stop:
         """``stepped_from`` is where an instruction was stepped: what breaks there broke with our breakpoint out.
 
-        At ``ran_to`` a breakpoint of ours stands that nobody else knows of: to be there is to have stepped there.
+        At the extra places breakpoints stand that nobody else knows of: to be there is to have stepped there.
         """
         stop = await take_snapshot(
             self.memory,
@@ -178,7 +180,8 @@ class Halting:
         )
         self._expected = StopReason.HALT_REQUEST
         self._calls.end()
-        if stop.reason is StopReason.BREAKPOINT and stop.pc == ran_to and ran_to not in self.breakpoints:
+        ran_to, self._points.extra = self._points.extra, frozenset()
+        if stop.reason is StopReason.BREAKPOINT and stop.pc in ran_to and stop.pc not in self.breakpoints:
             stop = replace(stop, reason=StopReason.WATCHPOINT if DFSR(stop.dfsr).DWTTRAP else StopReason.STEP)
         elif DFSR(stop.dfsr).BKPT and (stop.pc not in self.breakpoints or stop.pc == stepped_from):
             stop = replace(stop, bkpt=await self._bkpt_number(stop.pc))

@@ -8,19 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import trio
+
 from ..probes.access import Batch
 from ..probes.errors import AccessFaultError, TargetError
 from .aside import SpareRam, step_aside
-from .control import DFSR_ALL
+from .control import DFSR_ALL, pauses
 from .halting import Halting
 from .patching import synchronise
-from .registers_core import SNAPSHOT, Regsel, advance_it_state, register_name
+from .registers_core import SNAPSHOT, XPSR, Regsel, advance_it_state, register_name
 from .registers_debug import DFSR, DHCSR
 from .snapshot import registers_if_halted
-from .stepping import Stepped, run_straight, single_step
+from .stepping import Stepped, single_step
 from .stop import Stop, StopReason
 
-__all__ = ["CoreControl"]
+__all__ = ["SERVICE_TIMEOUT", "CoreControl"]
+
+SERVICE_TIMEOUT = 0.5
+"""Seconds interrupts may take that are let in before a step."""
+
+_ARRIVED = {StopReason.STEP, StopReason.BREAKPOINT}
 
 
 class CoreControl(Halting):
@@ -57,8 +64,12 @@ class CoreControl(Halting):
     def _breaks_at(self, pc: int) -> bool:
         return pc in self.breakpoints or pc in self.breakpoints.in_flash
 
-    async def _run(self, *, look: bool = False) -> None:
-        """Run; with ``look`` see at once whether the core has stopped again: in a short loop it has, for less."""
+    async def _run(self, *, look: bool = False, extra: Iterable[int] = ()) -> None:
+        """Run; with ``look`` see at once whether the core has stopped again: in a short loop it has, for less.
+
+        It stops as well at ``extra``, which is STEP as a reason.
+        """
+        self._points.extra = frozenset(extra)
         await synchronise(self.memory, self.breakpoints)
         batch = Batch()
         for regsel, value in self._unwritten.items():
@@ -79,7 +90,7 @@ class CoreControl(Halting):
             asked = None  # the core runs; memory that a call pointed at is not there any more
             self._calls.end()
         self._points.written(contents)
-        self._control.masked = self._control.doubt = False
+        self._control.masked = self._control.doubt = self._waiting = False
         if asked and not DHCSR(asked.glimpse().dhcsr).S_LOCKUP:
             await self._saw_call(asked.glimpse())
         if not seen or not registers:
@@ -93,15 +104,18 @@ class CoreControl(Halting):
 
         Comparators are written while it runs. It is halted for a moment only when a BKPT instruction in RAM
         has to come or go, because some probes write one in two halves. A core that has stopped, or stops just
-        then for a reason of its own, stays halted; the next resume writes what is missing.
+        then for a reason of its own, stays halted; the next resume writes what is missing. So does one that
+        steps over a range when no comparators are left for that.
         """
         async with self.memory.exclusive():
             if self.stop is not None:
                 return
-            if set(self.breakpoints.software_wanted()) != self.breakpoints.installed.keys():
+            extra = self._points.extra
+            room = self.breakpoints.room_for(extra)
+            if not room or set(self.breakpoints.software_wanted()) != self.breakpoints.installed.keys():
                 stop = await self._halt()
-                if stop.reason is StopReason.HALT_REQUEST:
-                    await self._run()
+                if room and stop.reason is StopReason.HALT_REQUEST:
+                    await self._run(extra=extra)
                 return
             batch = Batch()
             contents = self._points.write_hardware(batch)
@@ -111,6 +125,8 @@ class CoreControl(Halting):
     async def step(self) -> Stop:
         """Carry out one instruction with interrupts masked (they stay masked until the core is resumed).
 
+        Those that came while earlier steps masked them are served first, where a comparator is free to stop the
+        core behind their handlers; a breakpoint in a handler stops it there.
         A WFI or WFE counts as done when the core has gone to sleep. An instruction that does not end
         within 0.1 s is ended by a halt request and reported as one. At a BKPT instruction of the
         program's own the step is to pass over it. Raises TargetError when the core is running.
@@ -121,10 +137,19 @@ class CoreControl(Halting):
                 await self.settle()
                 self.stop = replace(self.stop or stop, reason=StopReason.STEP, bkpt=None)
                 return self.stop
-            stepped = await self._step(stop, snapshot=True)
-            if stepped.forced:
-                self._expected = StopReason.HALT_REQUEST
-            return await self._stopped(stepped.dhcsr, stepped.dfsr, registers=stepped.registers, stepped_from=stop.pc)
+            if self._waiting and self._can_serve(stop.pc):
+                between = await self._serve(stop)
+                if between is not None:
+                    return between
+            return await self._step_by_itself(self.stop or stop)
+
+    async def _step_by_itself(self, stop: Stop) -> Stop:
+        """One instruction, with nothing before or behind it."""
+        stepped = await self._step(stop, snapshot=True)
+        if stepped.forced:
+            self._expected = StopReason.HALT_REQUEST
+        self._waiting = stepped.waiting
+        return await self._stopped(stepped.dhcsr, stepped.dfsr, registers=stepped.registers, stepped_from=stop.pc)
 
     async def _step(self, stop: Stop, *, snapshot: bool) -> Stepped:
         if stop.pc in self.breakpoints.in_flash:
@@ -134,13 +159,38 @@ class CoreControl(Halting):
         self._leave_stop(StopReason.STEP)
         return await single_step(self.memory, self._control, self._points, stop.pc, snapshot=snapshot)
 
-    async def _run_straight(self, end: int) -> Stop:
-        """Run to ``end`` as a step over all instructions before it; whatever stops the core earlier is reported."""
-        self._leave_stop(StopReason.STEP)
-        ran = await run_straight(self.memory, self._control, self._points, end)
-        if ran.forced:
-            self._expected = StopReason.HALT_REQUEST
-        return await self._stopped(ran.dhcsr, ran.dfsr, registers=ran.registers, ran_to=end)
+    def _can_serve(self, pc: int) -> bool:
+        # A breakpoint in a handler that is to be in flash must not be missed.
+        return self.breakpoints.all_in_flash and (self._breaks_at(pc) or self.breakpoints.room_for((pc,)))
+
+    async def _serve(self, stop: Stop) -> Stop | None:
+        """Let the interrupts in that wait, and come back to where the core stands; None when that is done.
+
+        Otherwise the stop that came between: a breakpoint in a handler, or a handler that does not return.
+        """
+        deadline = trio.current_time() + SERVICE_TIMEOUT
+        while trio.current_time() < deadline:
+            await self._run(look=True, extra=(stop.pc,))
+            back = await self._look_until(deadline)
+            if back is None:
+                break
+            passed = back.bkpt is None and (back.pc == stop.pc or self.breakpoints.left_over(back.pc))
+            if not passed or back.reason not in _ARRIVED:
+                return back
+            if back.pc == stop.pc and XPSR(back.xpsr).IPSR == XPSR(stop.xpsr).IPSR:
+                return None
+            await self._step_by_itself(back)  # the handler uses the same code, or meets what nobody wants any more
+        self.notices.append(
+            f"An interrupt was let in before the step, and its handler did not return within {SERVICE_TIMEOUT:g} s."
+        )
+        return self.stop or await self._halt()
+
+    async def _look_until(self, deadline: float) -> Stop | None:
+        """Wait for a stop, looking at least once."""
+        pause = pauses()
+        while (stop := await self.poll()) is None and trio.current_time() < deadline:  # noqa: ASYNC110
+            await trio.sleep(pause())
+        return stop
 
     async def _pass_own_bkpt(self, stop: Stop) -> bool:
         """Move PC past the BKPT instruction that stopped the core, if it belongs to the program."""

@@ -11,11 +11,12 @@ from ..probes.errors import TargetError
 from .control import DFSR_ALL, Control, describe, pauses
 from .memory import Memory
 from .patching import synchronise
-from .points import PointUnits, Written
+from .points import PointUnits
 from .registers_debug import DFSR, DHCSR
+from .registers_system import ICSR
 from .snapshot import registers_if_halted
 
-__all__ = ["HALT_TIMEOUT", "STEP_TIMEOUT", "Stepped", "halt_failed", "run_straight", "single_step"]
+__all__ = ["HALT_TIMEOUT", "STEP_TIMEOUT", "Stepped", "halt_failed", "single_step"]
 
 STEP_TIMEOUT = 0.1
 """Seconds one instruction may take before it is ended by a halt request."""
@@ -23,12 +24,15 @@ STEP_TIMEOUT = 0.1
 HALT_TIMEOUT = 3.0
 """Seconds a halt request is repeated; an F103 whose firmware slept was seen to take 2 s."""
 
+_PENDING = ICSR.ISRPENDING.mask | ICSR.PENDSTSET.mask | ICSR.PENDSVSET.mask
+"""What a masked step does not let in. VECTPENDING may be said of what is masked or not (DDI0403E B3.2.4)."""
+
 
 @dataclass(frozen=True)
 class Stepped:
     """How a step ended. ``slept``: a WFI or WFE, ended by our halt; ``forced``: it did not end by itself.
 
-    ``registers`` are those of a snapshot where they were read with it.
+    ``registers`` are those of a snapshot where they were read with it. ``waiting``: an interrupt was seen pending.
     """
 
     dhcsr: DHCSR
@@ -36,6 +40,7 @@ class Stepped:
     slept: bool = False
     forced: bool = False
     registers: tuple[int, ...] | None = None
+    waiting: bool = False
 
 
 def halt_failed(dhcsr: DHCSR) -> TargetError:
@@ -60,41 +65,17 @@ async def single_step(memory: Memory, control: Control, points: PointUnits, pc: 
     contents = points.write_hardware(batch, without=pc)
     batch.write(DFSR.address, DFSR_ALL)
     control.single_step(batch)
-    return await _carry_out(memory, control, points, _Move(batch, contents), snapshot=snapshot)
-
-
-async def run_straight(memory: Memory, control: Control, points: PointUnits, end: int) -> Stepped:
-    """Run a halted core to ``end``, which it reaches in a few instructions, with interrupts masked as by a step.
-
-    A comparator, for which there must be room, stops it there.
-    """
-    await synchronise(memory, points.breakpoints)
-    batch = Batch()
-    contents = points.write_hardware(batch, extra=end)
-    batch.write(DFSR.address, DFSR_ALL)
-    control.run_masked(batch)
-    return await _carry_out(memory, control, points, _Move(batch, contents), snapshot=True)
-
-
-@dataclass(frozen=True)
-class _Move:
-    """A batch that moves the core on, and what it writes to the breakpoint and watchpoint units."""
-
-    batch: Batch
-    contents: Written
-
-
-async def _carry_out(memory: Memory, control: Control, points: PointUnits, move: _Move, *, snapshot: bool) -> Stepped:
-    batch = move.batch
     dhcsr = batch.read(DHCSR.address)
     dfsr = batch.read(DFSR.address)
+    icsr = batch.read(ICSR.address)
     registers = registers_if_halted(batch, dhcsr) if snapshot else None
     control.doubt = True
     await memory.run(batch)
-    points.written(move.contents)
+    points.written(contents)
     now = control.seen(dhcsr.value)
     if now.S_HALT:
-        return Stepped(now, dfsr.value, registers=registers.value if registers else None)
+        waiting = bool(icsr.value & _PENDING)
+        return Stepped(now, dfsr.value, registers=registers.value if registers else None, waiting=waiting)
     return await _await_end(memory, control, now)
 
 

@@ -242,7 +242,7 @@ async def test_nothing_is_written_that_is_not_needed() -> None:
     core = await connected(fake)
     await core.step()
     assert [[type(access).__name__ for access in batch] for batch in fake.batches] == [
-        ["Write", "Write", "Write", "Read", "Read", "Require", "ReadCore"],
+        ["Write", "Write", "Write", "Read", "Read", "Read", "Require", "ReadCore"],
     ]
     fake.batches.clear()
     await core.resume()

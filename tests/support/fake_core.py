@@ -70,7 +70,7 @@ class FakeCore:
         memory, offset = (self.flash, self.entry - FLASH) if self.entry < RAM else (self.ram, self.entry - RAM)
         memory[offset : offset + 2 * len(self.code)] = b"".join(h.to_bytes(2, "little") for h in self.code)
         self.flash[0x200:0x204] = LOOP.to_bytes(2, "little") * 2
-        self.system = {0xE000ED00: self.cpuid, 0xE0001000: 0x40000000, 0xE000ED08: 0, CFSR: 0, HFSR: 0}
+        self.system = {0xE000ED00: self.cpuid, 0xE000ED04: 0, 0xE0001000: 0x40000000, 0xE000ED08: 0, CFSR: 0, HFSR: 0}
         self.system |= dict.fromkeys((0xE000ED44, 0xE000EF44, 0xE000EFB8, 0xE000EFBC), 0)  # of an Armv8-M
         self.system |= {0xE0001FBC: 0, 0xE000ED34: 0x11112222, 0xE000ED38: 0x33334444, 0xE000EF40: 0}
         self.system |= {0xE0001028 + 16 * n: 0x27 for n in range(4)}  # watchpoints of an earlier debugger
