@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from ..probes.access import Access, Read, ReadBlock, Result, Write, WriteBlock
-from ..probes.errors import LinkError, NoTargetError, TargetError
+from ..probes.errors import LinkError, NoTargetError, TargetError, WaitError
 from .registers_debug import DCRDR
 
 __all__ = ["ADVICE", "canary", "check_memory", "check_register", "describe_difference", "make_true"]
@@ -105,26 +105,32 @@ def make_true(attempt: str, look: Callable[[], str], slow_down: Callable[[], str
     """Look at the link, and ask less of it until it is true. Raises LinkError with what was seen first.
 
     ``look`` returns what is wrong. A target that refuses the access proves nothing about the link, and silence
-    is not cured by a lower speed: neither is retried.
+    is not cured by a lower speed: neither is retried. One that answers WAIT to the end has a true link and a bus
+    that stands: what is raised says so.
     """
     seen = _seen(look)
     first = seen
     while seen:
         changed = slow_down()
         if not changed:
-            raise LinkError(attempt, first, ADVICE)
+            raise first if isinstance(first, WaitError) else LinkError(attempt, _words_of(first), ADVICE)
         seen = _seen(look)
         if not seen:
-            log.warning("%s: %s; retried with %s: works", attempt, first, changed)
+            log.warning("%s: %s; retried with %s: works", attempt, _words_of(first), changed)
 
 
-def _seen(look: Callable[[], str]) -> str:
+def _words_of(seen: str | LinkError) -> str:
+    return seen if isinstance(seen, str) else seen.seen
+
+
+def _seen(look: Callable[[], str]) -> str | LinkError:
+    """What is wrong, "" when nothing is."""
     try:
         return look()
     except NoTargetError:
         raise
     except LinkError as error:
-        return error.seen
+        return error
     except TargetError as error:
         log.debug("! the link cannot be checked here: %s", error)
         return ""

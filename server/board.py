@@ -18,9 +18,10 @@ from ..flash.selection import Selection
 from ..flash.session import FlashSession
 from ..flash.unlock import FlashGuard
 from ..probes.debug_port import DebugPort
-from ..probes.errors import HaltpointError
+from ..probes.errors import HaltpointError, LinkError, TargetError
 from ..probes.probe import Probe
 from .capabilities import GuardCapability
+from .connecting import connect
 from .flash_breakpoints import FlashBreakpoints
 from .plain_flash import PlainFlash
 from .progress import terminal_watcher
@@ -87,7 +88,7 @@ class BoardTarget:
             log.info("Wire clock: %d kHz", await run(lambda: probe.set_speed(khz)))
         core = CortexM(Memory(probe, self._executor))
         under_reset = self._options.mode is ConnectMode.UNDER_RESET
-        await core.connect(ConnectMode.UNDER_RESET if under_reset else ConnectMode.ATTACH)
+        await connect(core, ConnectMode.UNDER_RESET if under_reset else ConnectMode.ATTACH)
         voltage = await run(probe.voltage)
         chip = await self._find_chip(core, self._options.volts or voltage or DEFAULT_VOLTS)
         target = Target(
@@ -127,13 +128,20 @@ class BoardTarget:
         """See TargetSource. With ``--connect attach`` the core runs on until the client wants it to stop."""
         await self.open()
         assert self._target is not None
-        assert self._memory is not None
         # Once for each client: the target may have lost its power in between. And before the halt: a fast watchdog
         # would else start the firmware again behind it.
-        if self._known is not None:
-            await set_up_debug(self._memory, self._known)
+        try:
+            await self._set_up_debug()
+        except (LinkError, TargetError) as error:
+            log.debug("! debug cannot be set up yet: %s", error)
+            await self._target.attach()  # gets hold of a chip that is out of reach, or says why not
+            await self._set_up_debug()
         await self._target.attach()
         return self._target
+
+    async def _set_up_debug(self) -> None:
+        if self._known is not None and self._memory is not None:
+            await set_up_debug(self._memory, self._known)
 
     async def guard(self) -> GuardCapability | None:
         """The chip's protection; the chip may be running. None where nothing is known of it."""

@@ -20,6 +20,7 @@ from ..flash.memory_map import Region, region_at
 from ..probes.errors import AccessFaultError, HaltpointError, TargetError, UserError
 from .capabilities import Core, FlashCapability, GuardCapability
 from .conditions import Conditions
+from .connecting import connect
 from .description import GENERAL, PC, RegisterSpec, registers_of
 from .flash_breakpoints import FlashBreakpoints
 from .flash_reads import FlashReads
@@ -85,7 +86,7 @@ class Target:
     async def attach(self) -> None:
         """Take control of the core; nothing happens when that has been done and the link held since."""
         if not self.attached or self.link_in_doubt:
-            await self._core.connect(ConnectMode.ATTACH if self.leave_running else ConnectMode.HALT)
+            await connect(self._core, ConnectMode.ATTACH if self.leave_running else ConnectMode.HALT)
             self.attached = True
             self.link_in_doubt = False
 
