@@ -101,8 +101,7 @@ class Answers:
         client_left: SessionOver | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(work)
-            with trio.move_on_after(packet.deadline):
-                client_left = await self._await(finished, packet)
+            client_left = await self._await(finished, packet)
             in_time = finished.is_set()
             if not in_time and client_left is None:
                 what = type(packet).__name__
@@ -117,12 +116,20 @@ class Answers:
         return replies[0] if in_time else None
 
     async def _await(self, finished: trio.Event, packet: Packet) -> SessionOver | None:
-        """Wait for the end of the work; a client that would lose patience hears that there is an answer to come."""
-        while not finished.is_set():
-            with trio.move_on_after(KEEP_ALIVE if packet.keep_alive else packet.deadline):
+        """Wait for the end of the work or the deadline; a client that would lose patience hears a sign of life.
+
+        Whatever flash has to be rewritten for, a breakpoint there for instance, takes as long as it takes.
+        """
+        deadline = trio.current_time() + packet.deadline
+        while trio.current_time() < deadline:
+            with trio.move_on_at(min(deadline, trio.current_time() + KEEP_ALIVE)):
                 await finished.wait()
+                return None
+            rewriting = self._client.target.rewriting
+            if rewriting:
+                deadline = trio.current_time() + packet.deadline
             try:
-                if packet.keep_alive and not finished.is_set():
+                if packet.keep_alive or rewriting:
                     await self._line.notify(ALIVE)
             except SessionOver as over:
                 return over

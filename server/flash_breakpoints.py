@@ -41,6 +41,8 @@ class FlashBreakpoints:
         self._regions = tuple(region for region in regions if region.kind == "flash")
         self._ram = tuple(region for region in regions if region.kind == "ram")
         self.rewritten = 0
+        self.rewriting = False
+        """Just now, which takes seconds where sectors are large."""
 
     async def fits(self, address: int) -> bool:
         """Whether a breakpoint can be put into flash at ``address`` and stepped over there."""
@@ -51,6 +53,11 @@ class FlashBreakpoints:
         except AccessFaultError:
             return False
         return Instruction(code, address).possible
+
+    @property
+    def missing(self) -> bool:
+        """Whether there are some to be put in."""
+        return not self._core.breakpoints.wanted_in_flash() <= self._core.breakpoints.in_flash.keys()
 
     async def place(self) -> None:
         """Bring flash in line with the table, if there is one to be put in. The core must stand."""
@@ -97,9 +104,11 @@ class FlashBreakpoints:
             for region in self._ram:
                 # A program is about to go on that knows nothing of a loader.
                 self._session.preserve(region.start, region.size)
+            self.rewriting = True
             try:
                 report = await self._session.finish()
             finally:
+                self.rewriting = False
                 await self._see(originals)
         self._tell(report)
 

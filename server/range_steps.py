@@ -19,6 +19,8 @@ PATIENCE = 0.02
 CODE = 256
 """Bytes of a range whose code is looked at; what lies behind them is stepped by instructions."""
 
+Range = tuple[int, int]
+
 
 class RangeSteps:
     """``range``: what is stepped through, first address and the one behind the last; None when nothing is."""
@@ -27,26 +29,39 @@ class RangeSteps:
         self._core = core
         self._points = points
         self._read = read
-        self.range: tuple[int, int] | None = None
+        self.range: Range | None = None
+        # Of this range the code is known; a core that runs cannot change it behind its own back.
+        self._known: Range | None = None
+        self._code = b""
         # The hits of a watchpoint after which a step has been taken for done.
         self._passed: tuple[WatchHit, ...] = ()
 
-    async def go_on(self, start: int, end: int, before: Callable[[], None]) -> Stop | None:
+    def begin(self, start: int, end: int) -> None:
+        """Step from ``start`` to before ``end``, by ``go_on``."""
+        self.range = start, end
+        self._known = None
+
+    async def go_on(self, before: Callable[[], None]) -> Stop | None:
         """Some more steps, ``before`` which the core is let run: the stop, None when there are more to come."""
+        assert self.range is not None
+        start, end = self.range
         stop = self.pass_access()
         if stop is None:
-            code = await self._code(start, end)
+            await self._look_at_code(start, end)
             before()
-            stop = await self._core.step_range(start, end, code, PATIENCE)
+            stop = await self._core.step_range(start, end, self._code, PATIENCE)
         if stop is not None:
             self.range = None
         return stop
 
-    async def _code(self, start: int, end: int) -> bytes:
+    async def _look_at_code(self, start: int, end: int) -> None:
+        if self._known == (start, end):
+            return
         try:
-            return await self._read(start, min(end - start + 2, CODE))
+            self._code = await self._read(start, min(end - start + 2, CODE))
         except AccessFaultError:
-            return b""
+            self._code = b""
+        self._known = start, end
 
     def pass_access(self) -> Stop | None:
         """The stop after the instruction that was watched, where the core stands behind it already; else None.

@@ -116,15 +116,20 @@ class Target:
     async def poll(self) -> Stop | None:
         """One look at a running core; one that is stepped through a range is stepped on."""
         if self._steps.range is not None:
-            return await self._steps.go_on(*self._steps.range, self._reads.forget)
+            stop = await self._steps.go_on(self._reads.forget)
+            if stop is None and self.flash_breakpoints is not None and self._core.stop is not None:
+                # A long range, and single steps: it is not run through while breakpoints in flash are missing.
+                await self.flash_breakpoints.place()
+            return stop
         stop = await self._core.poll()
         if stop is None or self.flash_breakpoints is None or not self._core.breakpoints.left_over(stop.pc):
             return stop
         if stop.reason is not StopReason.BREAKPOINT or stop.bkpt is not None:
             return stop
-        # Met once, it would be met again; and nobody wants it.
-        await self.flash_breakpoints.tidy()
-        await self._core.resume()
+        with trio.CancelScope(shield=True):
+            # Met once, it would be met again; and nobody wants it.
+            await self.flash_breakpoints.tidy()
+            await self._core.resume()
         return None
 
     async def halt(self) -> Stop:
@@ -151,6 +156,11 @@ class Target:
             last = None if self.view is None else self.view.pc
             stop = self.view = await virtual_stop(self._core.memory, last)
         return stop
+
+    @property
+    def rewriting(self) -> bool:
+        """Whether a packet is late because breakpoints in flash come or go."""
+        return self.flash_breakpoints is not None and self.flash_breakpoints.rewriting
 
     async def program_plain(self) -> None:
         """The flash becomes what the client has written there by plain writes."""
@@ -195,8 +205,8 @@ class Target:
 
     async def step_range(self, start: int, end: int) -> None:
         """Step while pc is in the range (``end`` exclusive); ``poll`` does it, bit by bit, and tells of its end."""
-        await self.halt()
-        self._steps.range = (start, end)
+        await self._stand_at(None)
+        self._steps.begin(start, end)
 
     async def _stand_at(self, address: int | None) -> None:
         await self.halt()
@@ -325,8 +335,19 @@ class Target:
     # Breakpoints
 
     async def apply_points(self) -> None:
-        """Breakpoints as they are now come to hold in a core that runs; else they do at the resume."""
-        await self._core.apply_points()
+        """Breakpoints as they are now come to hold in a core that runs; else they do at the resume.
+
+        The core stands still while one is put into flash.
+        """
+        flash = self.flash_breakpoints
+        if flash is None or not flash.missing or self.stop is not None or self._steps.range is not None:
+            await self._core.apply_points()
+            return
+        with trio.CancelScope(shield=True):
+            stop = await self._core.halt()
+            await flash.place()
+            if stop.reason is StopReason.HALT_REQUEST:
+                await self._core.resume()
 
     async def insert_breakpoint(self, address: int, *, hardware: bool, orders: Orders) -> None:
         """Insert a breakpoint; see ``Points.insert``. Where comparators run out it is put into flash, if it may be."""

@@ -26,6 +26,7 @@ STOP = re.compile(rb"[TSWX][0-9a-f]{2}|F[a-z]")
 CONSOLE = re.compile(rb"O([0-9a-f*]|\})")
 UNANSWERED = (session_control.Kill, session_control.Restart)
 DEFAULT_DEADLINE = Packet.deadline
+ALIVE = b"Alive:"
 STOP_ANSWERS = (session_control.HaltReason,)
 """Requests that a stop reply owed for a resume answers too."""
 
@@ -66,6 +67,8 @@ class Exchange:
         for start, body in bodies:
             if start == b"%":
                 self.notifications.append(body)
+                if self.asked and body == ALIVE:
+                    self.asked[0].at = now  # it begins to wait anew
             else:
                 self._reply(body, now)
 
