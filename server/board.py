@@ -10,6 +10,7 @@ import trio
 
 from ..arm.core import ConnectMode, CortexM
 from ..arm.memory import Executor, Memory
+from ..arm.reset import ResetKind
 from ..flash.chips import DEFAULT_VOLTS, Chip, set_up_debug
 from ..flash.errors import UnknownChipError
 from ..flash.flm_chip import AlgorithmChip
@@ -51,6 +52,7 @@ class BoardOptions:
     volts: float | None = None
     semihosting: SemihostingOptions = field(default_factory=SemihostingOptions)
     flash_breakpoints: bool = False
+    reset: ResetKind = ResetKind.SYSTEM
     erase_gaps: bool = False
     memory_map: bool = True
 
@@ -98,6 +100,7 @@ class BoardTarget:
             facts=(*_probe_facts(probe, voltage), *_chip_facts(core, chip)),
             leave_running=self._options.mode is ConnectMode.ATTACH,
         )
+        target.reset_kind = self._options.reset
         target.interceptors.append(Semihosting(self._options.semihosting))
         flash = _flash_session(core, chip, erase_gaps=False)  # a breakpoint changes two bytes, whatever a load does
         if chip is not None and flash is not None and self._options.flash_breakpoints:

@@ -35,6 +35,7 @@ class Access:
 def open_board_of(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Clock | None]:
     """The target the options speak of, not opened yet, and the clock to run under; raises UserError."""
     from ...arm.core import ConnectMode
+    from ...arm.reset import ResetKind
     from ...flash.selection import select
     from ...probes.ftdi.adapters import load_adapter
     from ..board import BoardOptions, BoardTarget
@@ -50,6 +51,7 @@ def open_board_of(options: argparse.Namespace) -> tuple[BoardTarget, trio.abc.Cl
         ConnectMode(options.connect),
         options.vdd,
         semihosting_options(options),
+        reset=ResetKind(getattr(options, "reset", "system")),
         flash_breakpoints=getattr(options, "flash_breakpoints", "off") == "auto",
         erase_gaps=options.erase_gaps,
         memory_map=getattr(options, "memory_map", "on") == "on",

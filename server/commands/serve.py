@@ -32,6 +32,12 @@ def add(commands: Commands) -> None:
         default="on",
         help="off: clients learn of no flash, and what they write there by plain writes is programmed",
     )
+    serve.add_argument(
+        "--reset",
+        choices=("system", "hardware", "core"),
+        default="system",
+        help="what GDB's 'run' and 'monitor reset' do: the chip by request or by NRST, or the core alone (Armv7-M)",
+    )
     serve.add_argument("--port", type=port, default=3333, help="TCP port for GDB, 0 for any free one (default: 3333)")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
 

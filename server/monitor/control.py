@@ -1,7 +1,9 @@
 """Reset, halt, resume, step.
 
 GDB keeps the registers it knows until a stop reply comes, and no command ends with one: after ``monitor
-reset halt`` it still shows the old pc. What a server can do about it is done here (``gdb_scripts`` does the rest):
+reset halt`` it still shows the old pc. A stop that it did not ask for ends GDB 13 with an internal error, in all-stop
+mode (``remote_notif_process: Assertion `nc != except' failed``) as in non-stop mode (see ``non_stop``). What a server
+can do about it is done here (``gdb_scripts`` does the rest, and ``run`` and ``start`` show the truth):
 
 - each command that moved the core says where the core stands now, and the first one how to make GDB look;
 - every step and resume starts from where the core really stands, whatever GDB believes;

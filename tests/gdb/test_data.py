@@ -96,7 +96,9 @@ def test_a_core_dump_tells_the_same_as_the_chip(by: str, tmp_path: Path) -> None
 
 def with_another_byte_in_its_code(tmp_path: Path) -> Path:
     with BLINK.open("rb") as file:
-        offset = ELFFile(file).get_section_by_name(".text")["sh_offset"] + 0x150
+        text = ELFFile(file).get_section_by_name(".text")
+        assert text is not None
+        offset = text["sh_offset"] + 0x150
     content = bytearray(BLINK.read_bytes())
     content[offset] ^= 1
     elf = tmp_path / "changed.elf"
@@ -142,3 +144,18 @@ def test_resets_at_the_prompt(by: str) -> None:
     assert transcript.count("Breakpoint 1, main") == len(resets)
     assert "Wire clock: " in transcript
     assert "The core alone was reset" in transcript
+
+
+@pytest.mark.parametrize("reset", ["system", "core"])
+def test_after_gdb_sync_the_next_step_shows_where_the_core_stands(by: str, reset: str) -> None:
+    """The way of IDEs, without any command to GDB that flushes registers."""
+    with serving(BOARD + by, "--reset", reset) as server:
+        transcript = run_gdb(
+            server.port,
+            [
+                *("break remember", "continue", "monitor reset halt", "monitor gdb_sync", "stepi"),
+                *("print $pc == Reset_Handler", "print ticks > 0", "starti", "print $pc == Reset_Handler"),
+            ],
+        )
+    assert re.findall(r"^\$\d = (\d)$", transcript, re.MULTILINE) == ["1", "1", "1"]
+    assert ("The core alone" in transcript) is (reset == "core")
