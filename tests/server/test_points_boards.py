@@ -22,7 +22,10 @@ FTDI = ",probe=ft2232h,wire=swd"
 
 
 def debugged(
-    scenario: Callable[[Bench, Target, RspClient], Awaitable[None]], code: list[int], options: str = ""
+    scenario: Callable[[Bench, Target, RspClient], Awaitable[None]],
+    code: list[int],
+    options: str = "",
+    chip: str = "stm32f103c8",
 ) -> None:
     """A client's session with a board that stands at ENTRY, r0 and r4 being 0."""
 
@@ -42,7 +45,7 @@ def debugged(
             async with ours:
                 await scenario(bench, target, RspClient(ours))
 
-    on_board(main, code=code, options=options)
+    on_board(main, code=code, options=options, chip=chip)
 
 
 def pc_in(reply: bytes) -> int:
@@ -161,3 +164,56 @@ def test_what_cannot_be_carried_out_elsewhere_is_refused() -> None:
         assert await gdb.ask(b"Z1,%x,2" % PLACES[7]) == b"OK"
 
     debugged(scenario, [*[NOP] * 12, 0x4478, NOP, NOP, NOP, LOOP])  # add r0, pc
+
+
+def test_a_client_is_kept_waiting_for_a_sector_of_128_kib() -> None:
+    """More than GDB's patience of 3 x 2 s in all, and never two seconds without a sign of life."""
+    big = 0x0802_0000
+
+    async def scenario(bench: Bench, _target: Target, gdb: RspClient) -> None:
+        bench.board.write_flash(big, NOP.to_bytes(2, "little") * 40)
+        for index in range(8):
+            assert await gdb.ask(b"Z1,%x,2" % (big + 4 * index)) == b"OK"
+        assert await gdb.ask(b"Z1,%x,2" % (ENTRY + 2)) == b"OK"
+        for packet, reply in ((b"vCont;c", b"T05"), (b"D", b"OK")):
+            began = bench.board.seconds
+            assert (await gdb.ask(packet)).startswith(reply)
+            took = bench.board.seconds - began
+            assert took > 4, "or this test shows nothing"
+            assert len(gdb.notifications) >= took // 2, packet
+            gdb.notifications.clear()
+        assert all(bench.target(big + 4 * index) == 0xBF00BF00 for index in range(8)), "and it was all put back"
+
+    debugged(scenario, COUNTING, chip="stm32f407vg")
+
+
+def test_a_flash_breakpoint_that_comes_while_the_core_runs_holds_at_once() -> None:
+    async def scenario(_bench: Bench, _target: Target, gdb: RspClient) -> None:
+        assert await gdb.ask(b"QNonStop:1") == b"OK"
+        for place in PLACES[2:]:
+            assert await gdb.ask(b"Z1,%x,2" % (place + 0x40)) == b"OK"
+        assert await gdb.ask(b"vCont;c") == b"OK"
+        assert await gdb.ask(b"Z1,%x,2" % (ENTRY + 2)) == b"OK"
+        assert pc_in(await gdb.notification()) == ENTRY + 2
+
+    debugged(scenario, [*COUNTING, *[NOP] * 64])
+
+
+@pytest.mark.parametrize("options", ["", FTDI], ids=["stlink-v2-1", "ftdi"])
+def test_a_range_of_single_steps_gives_way_to_flash_breakpoints(options: str) -> None:
+    """While one is wanted that is not in flash yet, nothing runs freely: it might be in a handler. But not for ever."""
+
+    async def scenario(bench: Bench, target: Target, gdb: RspClient) -> None:
+        for place in PLACES:
+            assert await gdb.ask(b"Z1,%x,2" % (place + 0x40)) == b"OK"
+        await gdb.send(b"vCont;r%x,%x" % (ENTRY, ENTRY + 4))
+        with trio.fail_after(20):
+            while not target.flash_breakpoints or target.flash_breakpoints.missing:  # noqa: ASYNC110
+                await trio.sleep(0.1)
+            await trio.sleep(0.1)
+        assert target.stop is None
+        await gdb.raw(b"\x03")
+        assert (await gdb.reply()).startswith(b"T02")
+        assert bench.board.seconds < 20
+
+    debugged(scenario, [NOP, 0xE7FD, *[NOP] * 64], options)
