@@ -69,13 +69,8 @@ class FlashAccess:
         self._controllers = tuple(dict.fromkeys(family.controller(bank) for bank in banks))
         self._saved: dict[Controller, int] = {}
 
-    async def open(self) -> None:
-        """Wait for what firmware has started, clear old errors and leftovers in the control register, unlock.
-
-        The keys are written only where the controller is locked: sent to an unlocked one they would lock it until
-        the next reset. Raises FlashError.
-        """
-        family = self._family
+    async def settle(self) -> None:
+        """Wait for what firmware has started: before it ends, not even a read may be answered. Raises FlashError."""
         try:
             await self._wait_until_idle()
         except PollTimeoutError as error:
@@ -86,6 +81,15 @@ class FlashAccess:
                 "Reset and halt the target (monitor reset halt), then load again; if that does not help, switch the "
                 "board off and on.",
             ) from error
+
+    async def open(self) -> None:
+        """Wait for what firmware has started, clear old errors and leftovers in the control register, unlock.
+
+        The keys are written only where the controller is locked: sent to an unlocked one they would lock it until
+        the next reset. Raises FlashError.
+        """
+        family = self._family
+        await self.settle()
         batch = Batch()
         controls = {}
         for controller in self._controllers:

@@ -49,7 +49,8 @@ class LoaderEngine:
         self.unit: int = chip.family.program_unit
 
     async def check(self, sectors: Sequence[Sector]) -> None:
-        """Raise ProtectedError if one of ``sectors``, or the whole flash, is protected."""
+        """Raise ProtectedError if one of ``sectors``, or the whole flash, is protected; the flash is idle then."""
+        await FlashAccess(self._memory, self._chip.family, sorted({sector.bank for sector in sectors})).settle()
         await check_protection(self._memory, self._chip.family, sectors)
 
     async def program(

@@ -110,8 +110,9 @@ class Family:
     ``verify_per_byte`` is the loader's CRC at the clock that ``preparations`` set, in seconds.
 
     ``watchdog_key`` is where the loader keeps the independent watchdog quiet, ``window_watchdog`` the same for
-    the window watchdog's control register where its clock cannot be switched off (0: it can). ``ecc`` is the register
-    whose upper bits (ECCD, ECCD2) say that an NMI is about a damaged word, and are cleared by writing 1 (0: none).
+    the window watchdog's control register where its clock cannot be switched off (0: it can). ``ecc`` are the
+    registers, two at most, whose upper bits (ECCD, ECCD2) say that an NMI is about a damaged word, and are cleared by
+    writing 1.
 
     Where programming depends on the supply, the family is described for ``volts`` and more, and
     ``below`` is the same flash with less.
@@ -140,7 +141,7 @@ class Family:
     erase_word: Callable[[Sector], int] = no_word
     program_word: int = 0
     window_watchdog: int = 0
-    ecc: int = 0
+    ecc: tuple[int, ...] = ()
     patience: float = 0.2
     unfinished: int = 0
     empty: EmptyFlag | None = None

@@ -53,8 +53,12 @@ class FlmEngine:
 
     async def check(self, sectors: Sequence[Sector]) -> None:
         """Raise ProtectedError where it is known beforehand that the flash refuses."""
-        if self._chip.known is not None:
-            await check_protection(self._core.memory, self._chip.known.family, sectors)
+        known = self._chip.known
+        if known is None:
+            return
+        banks = sorted({known.sector(sector.start).bank for sector in sectors if known.flash_at(sector.start)})
+        await FlashAccess(self._core.memory, known.family, banks).settle()
+        await check_protection(self._core.memory, known.family, sectors)
 
     async def program(
         self, plan: Plan, old: OldContent, watcher: Watcher | None = None, *, trusting: bool = True

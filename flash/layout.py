@@ -33,7 +33,7 @@ class Mailbox:
     PROGRESS = 0x00
     ADDRESS = 0x04
     DETAIL = 0x08
-    RESCUE = 0x48
+    RESCUE = 0x4C
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Layout:
         vectors = struct.pack(f"<{VECTORS}I", self.stack_top, trap, nmi, *[trap] * (VECTORS - 3))
         last_word = self.end - WORD
         mailbox = struct.pack(
-            "<18I",
+            "<19I",
             0,
             0,
             0,
@@ -113,7 +113,8 @@ class Layout:
             family.busy,
             family.error_mask,
             int.from_bytes(bytes([family.erased]) * WORD, "little"),
-            family.ecc,
+            *family.ecc,
+            *[0] * (2 - len(family.ecc)),
         )
         image = vectors + self.loader.code[len(vectors) : self.loader.mailbox] + mailbox
         return image.ljust(len(self.loader.code), b"\0")

@@ -39,7 +39,7 @@ class Engine(Protocol):
         """The RAM it overwrites."""
 
     async def check(self, sectors: Sequence[Sector]) -> None:
-        """Raise ProtectedError if it is known beforehand that one of them cannot be changed."""
+        """Raise ProtectedError if it is known beforehand that one of them cannot be changed; the flash is idle then."""
 
     async def program(
         self, plan: Plan, old: OldContent, watcher: Watcher | None = None, *, trusting: bool = True
@@ -142,9 +142,9 @@ class FlashSession:
     async def _carry_out(self, draft: Draft, kept: list[tuple[int, int]]) -> tuple[Plan, Plan]:
         """The plan, and what of it had to be done."""
         memory = self._core.memory
+        await self._engine.check([self._chip.sector(start) for start in draft.sectors])
         for address, data in (await self._old.read_lost(memory)).items():
             draft.keep(address, data)
-        await self._engine.check([self._chip.sector(start) for start in draft.sectors])
         for address, data in (await self._old.read(memory, draft.edges())).items():
             draft.keep(address, data)
         ram = await self._read_ram(kept)

@@ -192,12 +192,23 @@ class Board:
 
     def write_flash(self, address: int, data: bytes) -> None:
         """Put ``data`` into the array, as if it had been there when power came; no time, no controller."""
+        self._settle_damage(address, len(data), spoilt=False)
         try:
             self.machine.bus.patch(address, data)
         except BusFault as fault:
             raise FirmwareError(f"There is no flash at 0x{fault.address:08X}.") from fault
         if self.machine.powered:
             self.soc.flash.content_given()
+
+    def spoil_flash(self, address: int, length: int) -> None:
+        """Let the ECC of these bytes no longer fit: what a power loss leaves that tears their programming."""
+        self._settle_damage(address, length, spoilt=True)
+
+    def _settle_damage(self, address: int, length: int, *, spoilt: bool) -> None:
+        for memory in self.machine.bus.memories:
+            first, end = max(memory.base, address), min(memory.base + memory.size, address + length)
+            if memory.damage is not None and first < end:
+                (memory.damage.spoil if spoilt else memory.damage.heal)(first, end - first)
 
 
 def _with_trustzone(chip: ChipModel, *, on: bool) -> ChipModel:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .damage import Damage
 
 __all__ = [
     "PAGE",
@@ -104,6 +107,7 @@ class Memory:
         self.ram = ram
         self.aliases: tuple[int, ...] = ()
         self.executable = True
+        self.damage: Damage | None = None
         self.data = memoryview(bytearray(size))
 
     def store(self, address: int, value: int, width: int) -> None:
@@ -266,6 +270,8 @@ class Bus:
         base, _, owner = slot
         offset = address - base
         if isinstance(owner, Memory):
+            if owner.damage:
+                owner.damage.read(owner.base + offset, width)
             return int.from_bytes(owner.data[offset : offset + width], "little")
         return owner.read(offset, width)
 

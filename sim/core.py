@@ -318,6 +318,8 @@ class Core(Sleeper):
             self.debug.fpb.step_through(pc)
         elif self.port.execution_forbidden(pc):
             self.faults.raise_(CFSR.IACCVIOL)
+        elif self.port.fetch_refused(pc):
+            self.faults.raise_(CFSR.IBUSERR)
         else:
             self.faults.raise_(CFSR.DIVBYZERO)
 

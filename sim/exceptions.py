@@ -65,6 +65,7 @@ class Exceptions:
         self.priority_mask = 0xFF00 >> priority_bits & 0xFF
         self._has_limits = core.profile.secure_era
         self._base = 0xFFFF_FFB0 if core.profile.secure_era else 0xFFFF_FFF1  # of EXC_RETURN
+        self.nmi_held = False
         self.reset()
 
     def become_secure(self) -> None:
@@ -234,6 +235,8 @@ class Exceptions:
         self.active &= ~(1 << number)
         if number != Number.NMI:
             registers[FAULTMASK] = 0
+        elif self.nmi_held:
+            self.pend(number)
         following = self.candidate()
         core.event_register = True
         if following and self.group(following) < self._priority_after(registers):

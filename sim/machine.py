@@ -8,6 +8,7 @@ from .bus import Bus, BusFault, Memory, Peripheral
 from .clock import VirtualClock
 from .core import Core
 from .debug import Debug
+from .exceptions import Number
 from .romtable import core_ids, cti, etm, rom_tables
 from .scs import Scs
 from .swo import Itm, SerialWire, Tpiu
@@ -158,7 +159,9 @@ class Machine:
         slot = self.bus.find(address)
         if not self.powered or slot is None or not isinstance(slot[2], Memory) or (write and not slot[2].ram):
             return None
-        offset = address - slot[0]
+        offset, damage = address - slot[0], slot[2].damage
+        if damage and damage.find(slot[2].base + offset, length) is not None:
+            return None
         return slot[2].data[offset : offset + length] if offset + length <= slot[1] else None
 
     def _need_power(self, address: int) -> None:
@@ -197,8 +200,12 @@ class Machine:
     def power_off(self) -> None:
         """Take the power away: the core stands still, memories keep their content."""
         self.run_until_now()
+        if not self.powered:
+            return
         self.powered = False
         self.core.hold()
+        for peripheral in self.bus.peripherals:
+            peripheral.reset()  # what was under way ends now, torn
 
     @property
     def in_reset(self) -> bool:
@@ -252,6 +259,13 @@ class Machine:
         self.core.release()
 
     # --- interrupts
+
+    def hold_nmi(self, asserted: bool) -> None:
+        """Assert the NMI or let it go: as long as it is asserted, a handler that returns is entered again."""
+        rises = asserted and not self.core.exceptions.nmi_held
+        self.core.exceptions.nmi_held = asserted
+        if rises:
+            self.core.pend(Number.NMI)
 
     def set_irq(self, number: int, pending: bool = True) -> None:
         """Make external interrupt ``number`` pending, or take that back."""

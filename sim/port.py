@@ -41,7 +41,9 @@ class CorePort:
         self.core = core
         self.bus: Bus = core.bus
         self.flashes: list[Memory] = []
-        self._switches: list[Callable[[bool], None]] = []
+        self._switches: list[tuple[Memory, Callable[[bool], None]]] = []
+        self._watches: list[Callable[[], None]] = []
+        self._damage_changed = False
         self._overwritten: list[tuple[memoryview, int, bytes]] = []
         self._busy_until = 0
         self._fetch_may_wait = False
@@ -67,10 +69,13 @@ class CorePort:
             elif isinstance(owner, Memory) and not owner.ram:
                 engine.trap_writes(base, size, self._judged_write)
                 if owner.controller is not None:
-                    switch = engine.trap_reads(base, size, self._busy_read)
-                    switch(False)
-                    self._switches.append(switch)
+                    self._switches.append((owner, engine.trap_reads(base, size, self._array_read)))
         self.flashes = [memory for memory in self.bus.memories if memory.controller is not None]
+        for flash in self.flashes:
+            if flash.damage is not None:
+                flash.damage.on_change = self._note_damage
+        self._note_damage()
+        self._look_at_damage()
         # Loads are only hooked at all in code translated while a hook exists: this one keeps the path open.
         engine.trap_reads(0xFFFF_F000, 4, self._hole_read)(False)
 
@@ -219,15 +224,16 @@ class CorePort:
         return True
 
     def look_at_flash(self) -> None:
-        """Notice that an array became busy or idle: loads from it are watched, a fetch from it waits."""
+        """Notice that an array became busy or idle, or damaged: loads from it are watched, a fetch from it waits."""
+        if self._damage_changed:
+            self._look_at_damage()
         busy = max((flash.controller.busy_until() for flash in self.flashes if flash.controller), default=0)
         if busy and self.core.clockwork.cycle_at(busy) <= self.core.cycle:
             busy = 0
         if busy == self._busy_until:
             return
         self._busy_until = busy
-        for switch in self._switches:
-            switch(bool(busy))  # it may have become idle while the core was halted
+        self._watch_loads()  # it may have become idle while the core was halted
         self._fetch_may_wait = bool(busy)
 
     def flash_blocks_fetch(self) -> bool:
@@ -237,16 +243,19 @@ class CorePort:
         if self.core.clockwork.cycle_at(self._busy_until) <= self.core.cycle:
             self._busy_until = 0
             self._fetch_may_wait = False
-            for switch in self._switches:
-                switch(False)
+            self._watch_loads()
             return False
         if self._fetch_may_wait:
             self._fetch_may_wait = False
             return self.flash_blocks(self.core.engine.pc)
         return False
 
-    def _busy_read(self, address: int, _: int, __: int) -> None:
-        """A load from a busy array waits, then is done again."""
+    def _watch_loads(self) -> None:
+        for memory, switch in self._switches:
+            switch(bool(self._busy_until) or bool(memory.damage))
+
+    def _array_read(self, address: int, _: int, width: int) -> None:
+        """A load from a busy array waits, then is done again; one from a damaged unit is told of or refused."""
         slot = self.bus.find(address)
         if slot is None or not isinstance(slot[2], Memory) or slot[2].controller is None:
             return
@@ -254,6 +263,42 @@ class CorePort:
         if self.core.clockwork.cycle_at(ready) > self.core.cycle_now:
             self.core.stall_after_abort = ready
             self.core.engine.abort()
+        elif slot[2].damage:
+            try:
+                slot[2].damage.read(slot[2].base + address - slot[0], width)
+            except BusFault:
+                self.abort(BusFault(address))
+
+    # --- damaged flash
+
+    def _note_damage(self) -> None:
+        self._damage_changed = True
+
+    def _look_at_damage(self) -> None:
+        """Watch loads and fetches from what is damaged now."""
+        self._damage_changed = False
+        for remove in self._watches:
+            remove()
+        self._watches.clear()
+        self._watch_loads()
+        for base, _, owner in self.bus.slots:
+            if isinstance(owner, Memory) and owner.damage:
+                first, end = (base - owner.base + place for place in owner.damage.bounds)
+                self._watches.append(self.core.engine.watch_code(first, self._damaged_fetch, last=end - 2))
+
+    def _damaged_fetch(self, pc: int) -> None:
+        slot = self.bus.find(pc)
+        if slot is not None and isinstance(slot[2], Memory) and slot[2].damage:
+            try:
+                slot[2].damage.read(slot[2].base + pc - slot[0], 2)
+            except BusFault:
+                self.core.engine.stop_before()
+
+    def fetch_refused(self, pc: int) -> bool:
+        """Tell whether an instruction lies in damaged flash that the bus does not give out."""
+        slot = self.bus.find(pc)
+        damage = slot[2].damage if slot is not None and isinstance(slot[2], Memory) else None
+        return bool(slot and damage and damage.refuses and damage.find(slot[2].base + pc - slot[0], 2) is not None)
 
     # --- memory as exception entry and return see it
 
@@ -275,7 +320,7 @@ class CorePort:
         if not vector:
             self.check(address, 4 * count, write=False)
         slot = self.bus.find(address)
-        if slot is not None and isinstance(slot[2], Memory):
+        if slot is not None and isinstance(slot[2], Memory) and not slot[2].damage:
             offset = address - slot[0]
             if offset + 4 * count <= slot[1]:
                 return struct.unpack_from(f"<{count}I", slot[2].data, offset)

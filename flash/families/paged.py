@@ -113,7 +113,7 @@ class Places:
     status: int = 0x10
     control: int = 0x14
     options: int = 0x20
-    ecc: int = 0x18
+    ecc: tuple[int, ...] = (0x18,)
 
 
 L4_PLACES = Places()
@@ -178,7 +178,7 @@ def describe(
         debug_setup=debug_setup,
         watchdog_key=IWDG_KR,
         window_watchdog=WWDG_CR,
-        ecc=base + places.ecc,
+        ecc=tuple(base + place for place in places.ecc),
         loader=loader,
         erase_word=erase_word,
         program_word=CR.PG.mask,

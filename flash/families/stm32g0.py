@@ -10,7 +10,7 @@ from ..family import EmptyFlag, Family, Timing
 from ..memory_map import Region
 from ..steps import Step
 from .common import caches, clock, clock_security, debug, low_power_run, masters, window
-from .paged import BSY, CFGBSY, EMPTY, WRP_BANK_1, WRP_BANK_2, WWDG_CFR, describe, with_width
+from .paged import BSY, CFGBSY, EMPTY, WRP_BANK_1, WRP_BANK_2, WWDG_CFR, Places, describe, with_width
 
 __all__ = ["DEVICES"]
 
@@ -141,6 +141,7 @@ STM32G0B = describe(
     steps=STM32G0.preparations[len(DEBUG_SETUP) :],
     debug_setup=DEBUG_SETUP,
     empty=STM32G0.empty,
+    places=Places(ecc=(0x18, 0x1C)),
 )
 STM32C0 = describe(
     name="STM32C0",
@@ -156,6 +157,7 @@ STM32C0 = describe(
     debug_setup=DEBUG_SETUP,
     verify_per_byte=0.9e-6,
     empty=STM32G0.empty,
+    places=Places(ecc=()),
 )
 
 G0B = 0x467

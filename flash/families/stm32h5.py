@@ -225,6 +225,7 @@ def _described(name: str, manual: str, group: int) -> Family:
         debug_setup=DEBUG_SETUP,
         watchdog_key=IWDG_KR,
         window_watchdog=WWDG_CR,
+        ecc=(BASE + 0x104,),
         loader=LOADER,
         erase_word=_erase_word,
         program_word=FlashNSCR.PG.mask,

@@ -18,7 +18,7 @@ __all__ = ["DEVICES"]
 
 FLASH_START = 0x0800_0000
 BASE = 0x4002_2000
-PLACES = Places(key=0x08, status=0x20, control=0x28, options=0x40, ecc=0x30)
+PLACES = Places(key=0x08, status=0x20, control=0x28, options=0x40, ecc=(0x30,))
 AREAS = {"WRP1AR": (0x58, 1), "WRP1BR": (0x5C, 1), "WRP2AR": (0x68, 2), "WRP2BR": (0x6C, 2)}
 BKER = 1 << 11
 WDW = 1 << 17

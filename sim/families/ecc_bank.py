@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..bus import Unmodelled
 from ..chip import FlashBank
+from ..damage import Damage, EccArray
 from .ecc_plan import (
     BLOCKING,
     FAST_LIMIT,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["EccBank", "OneTimeArea"]
 
 
-class EccBank:
+class EccBank(EccArray):
     """One bank. Gathers the words of a unit and programs it. Is the bus's FlashController for the array."""
 
     def __init__(self, flash: EccFlash, index: int, bank: FlashBank) -> None:
@@ -36,6 +38,7 @@ class EccBank:
         self.base, self.size, self.page = bank.base, bank.size, bank.page
         self.pages = bank.size // bank.page
         self.mass_erased = False
+        self.damage = Damage(flash.plan.unit, lambda address: flash.report.met(self, address))
         self.drop()
 
     def drop(self) -> None:
@@ -108,11 +111,26 @@ class EccBank:
             flash.fail(PROGERR)
             return
         fast = bool(flash.control & FSTPG)
-        torn = bytes(was & (byte | 0x55) for was, byte in zip(old, data, strict=True))
+        left = bytes(was & (byte | 0x55) for was, byte in zip(old, data, strict=True))
         if not fast:
             self.mass_erased = False
-        flash.begin(self._unit()[1], lambda: flash.host.bus.patch(address, torn), self.index)
+        flash.begin(self._unit()[1], lambda: self._tear(address, old, left), self.index)
         flash.host.bus.patch(address, data)
+        self.damage.heal(address, len(data))
+
+    def wipe(self, start: int, length: int) -> Callable[[], None]:
+        """Erase; the result makes of it an erase that was interrupted."""
+        bus = self.flash.host.bus
+        old = bus.peek(start, length)
+        left = bytes(byte | 0xAA for byte in old)
+        bus.patch(start, b"\xff" * length)
+        self.damage.heal(start, length)
+        return lambda: self._tear(start, old, left)
+
+    def _tear(self, address: int, old: bytes, left: bytes) -> None:
+        self.flash.host.bus.patch(address, left)
+        if self.flash.report.exists:
+            self.torn(address, old, left)
 
     def _row_goes_on(self, address: int) -> bool:
         """Judge the order and the pace of a fast row (RM0351 3.3.8)."""

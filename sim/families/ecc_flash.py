@@ -8,6 +8,7 @@ error.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ..bus import BusFault, Unmodelled
 from ..chip import ChipModel, FlashBank
@@ -45,6 +46,7 @@ from .ecc_plan import (
     WRPERR,
     EccPlan,
 )
+from .ecc_report import EccReport
 from .family import FlashHost
 from .operation import Operation
 from .strict import StrictShadow
@@ -66,6 +68,7 @@ class EccFlash(StrictShadow):
         super().__init__()
         self.plan, self.chip, self.host = plan, chip, host
         self.base = plan.base
+        self.report = EccReport(self)
         self.banks = [EccBank(self, index, bank) for index, bank in enumerate(chip.banks)]
         self.options = EccOptions(plan.options, self)
         self.keys = KeySequence(*KEYS)
@@ -78,16 +81,17 @@ class EccFlash(StrictShadow):
         self.operation = Operation(host.clock, self._finish)
         self._active_bank = 0
         names = {offset: name for name, offset in plan.registers.items()}
-        writers = {
+        writers: dict[str, Callable[[int], None]] = {
             "ACR": self._write_acr,
             "PDKEYR": self._write_power_key,
             "KEYR": self._write_key,
             "OPTKEYR": self._write_option_key,
             "SR": self._write_status,
             "CR": self._write_control,
-            "ECCR": _ignore,
-            "ECC2R": _ignore,
-        } | dict.fromkeys(WITHOUT_SECURITY, _ignore)
+            "ECCR": partial(self.report.write, "ECCR"),
+            "ECC2R": partial(self.report.write, "ECC2R"),
+            **dict.fromkeys(WITHOUT_SECURITY, _ignore),
+        }
         self._writers = {offset: writers[name] for offset, name in names.items() if name in writers}
         self._control_bits = self._all_control_bits()
 
@@ -169,6 +173,7 @@ class EccFlash(StrictShadow):
         for name, offset in self.plan.registers.items():
             if name not in ("SR", "CR", "ACR"):
                 self.publish(offset, 0)
+        self.report.reset()
         self.options.show()
         self.show()
 
@@ -374,15 +379,12 @@ class EccFlash(StrictShadow):
 
     def _erase(self, bank: EccBank, start: int, length: int, duration: int) -> None:
         self.control |= STRT
-        old = self.host.bus.peek(start, length)
-        torn = bytes(byte | 0xAA for byte in old)
-        self.begin(duration, lambda: self.host.bus.patch(start, torn), bank.index)
-        self.host.bus.patch(start, b"\xff" * length)
+        self.begin(duration, bank.wipe(start, length), bank.index)
 
     def mass_erase_all(self) -> None:
         """Erase everything at once: what leaving read protection costs."""
         for bank in self.chip.banks:
-            self.host.bus.patch(bank.base, b"\xff" * bank.size)
+            self.controller(bank).wipe(bank.base, bank.size)
 
 
 def _ignore(_: int) -> None:

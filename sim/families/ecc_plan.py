@@ -99,4 +99,6 @@ class EccPlan:
     one_time: tuple[int, int] | None = None  # OTP area
     waiting: int = 0  # SR.WDW: words of a unit are missing
     burst: tuple[int, int, int] | None = None  # bit of CR, bytes, ps of what is programmed in one go
+    ecc_bank: int = 0  # ECCR.BK_ECC
+    ecc_step: int = 1  # bytes that one step of ECCR.ADDR_ECC stands for
     stalls_control: bool = False  # a write to CR while busy stalls the bus; else it is ignored

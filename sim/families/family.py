@@ -27,6 +27,7 @@ class FlashHost:
     irq: Callable[[int], None]
     reset_for_options: Callable[[], None]  # the system reset that loads the option bytes
     core_hz: Callable[[], int]
+    nmi: Callable[[bool], None]  # assert the NMI, or let it go
     volts: float = 3.25  # the board's supply
 
 

@@ -177,6 +177,7 @@ _FLASH_G071 = EccPlan(
     empty="ACR",
     shows_configuration=True,
     one_time=(0x1FFF_7000, 0x400),
+    ecc_step=8,
 )
 _FLASH_G0B1 = replace(
     _FLASH_G071,

@@ -248,7 +248,14 @@ _FLASH_G431 = EccPlan(
     page_bits=(3, 6),
     one_time=(0x1FFF_7000, 0x400),
 )
-_FLASH_G474 = replace(_FLASH_G431, options=_OPTIONS_G474, page_bits=(3, 7), bank_bit=11, mass_bits=(MER1, 1 << 15))
+_FLASH_G474 = replace(
+    _FLASH_G431,
+    options=_OPTIONS_G474,
+    page_bits=(3, 7),
+    bank_bit=11,
+    mass_bits=(MER1, 1 << 15),
+    ecc_bank=1 << 21,
+)
 _FLASH_WL = replace(
     _FLASH_G431,
     registers=_WIRELESS,

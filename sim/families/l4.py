@@ -189,6 +189,7 @@ _FLASH_L496 = replace(
     page_bits=(3, 8),
     bank_bit=11,
     mass_bits=(MER1, 1 << 15),
+    ecc_bank=1 << 19,
     empty="",
 )
 

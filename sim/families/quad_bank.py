@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..bus import Unmodelled
 from ..chip import FlashBank
+from ..damage import Damage, EccArray
 
 if TYPE_CHECKING:
     from .quad_flash import QuadFlash
@@ -32,7 +34,7 @@ WRPERR, PGSERR, STRBERR, INCERR = (1 << n for n in (17, 18, 19, 20))  # NSSR
 WORD = 16
 
 
-class QuadBank:
+class QuadBank(EccArray):
     """Is the bus's FlashController for the array."""
 
     def __init__(self, flash: QuadFlash, index: int, bank: FlashBank) -> None:
@@ -40,6 +42,7 @@ class QuadBank:
         self.base, self.size, self.page = bank.base, bank.size, bank.page
         self.sectors = bank.size // bank.page
         self.programmed: set[int] = set()
+        self.damage = Damage(WORD, lambda address: flash.met(self, address))
         self.drop()
 
     def drop(self) -> None:
@@ -87,21 +90,27 @@ class QuadBank:
         old = bus.peek(address, WORD)
         new = bytes(self.data.get(n, 0xFF) for n in range(WORD))
         content = bytes(was & now for was, now in zip(old, new, strict=True))
-        if address in self.programmed or old != b"\xff" * WORD:
-            flash.spoil(self, address)
+        if (address in self.programmed or old != b"\xff" * WORD) and old != new:
+            self.damage.spoil(address, WORD)
         self.programmed.add(address)
         self.drop()
-        torn = bytes(was & (now | 0x55) for was, now in zip(old, content, strict=True))
-        flash.begin(flash.plan.program, 1, address, lambda: bus.patch(address, torn))
+        left = bytes(was & (now | 0x55) for was, now in zip(old, content, strict=True))
+        flash.begin(flash.plan.program, 1, address, lambda: self._tear(address, old, left))
         bus.patch(address, content)
 
-    def wipe(self, start: int, length: int) -> bytes:
-        """Erase; return what an erase that is interrupted leaves."""
+    def wipe(self, start: int, length: int) -> Callable[[], None]:
+        """Erase; the result makes of it an erase that was interrupted."""
         bus = self.flash.host.bus
-        torn = bytes(byte | 0xAA for byte in bus.peek(start, length))
+        old = bus.peek(start, length)
+        left = bytes(byte | 0xAA for byte in old)
         self.programmed = {at for at in self.programmed if not start <= at < start + length}
         bus.patch(start, b"\xff" * length)
-        return torn
+        self.damage.heal(start, length)
+        return lambda: self._tear(start, old, left)
+
+    def _tear(self, address: int, old: bytes, left: bytes) -> None:
+        self.flash.host.bus.patch(address, left)
+        self.torn(address, old, left)
 
 
 class OneTimeArea:

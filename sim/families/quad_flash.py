@@ -1,7 +1,8 @@
 """The flash controller of the STM32H5 (RM0481 7): quad-words with ECC, one register set for both banks.
 
 As on the H7, SR is read-only, its flags are cleared through CCR, and a quad-word that is programmed without having
-been erased keeps the bits that both contents have and is no longer what its ECC says: ECCDETR.ECCD, here at once.
+been erased keeps the bits that both contents have and is no longer what its ECC says: ECCDETR.ECCD and an NMI when it
+is read.
 OPSR tells after a reset which operation it interrupted, and where.
 """
 
@@ -177,6 +178,7 @@ class QuadFlash(StrictShadow):
         self.flags, self.control, self.acr, self.spoilt = 0, LOCK, ACR_RESET, 0
         self.requested2 = OPTSR2_FACTORY
         self._load()
+        self.host.nmi(False)
         for bank in self.banks:
             bank.drop()
         for offset, value in CONSTANTS.items():
@@ -230,7 +232,8 @@ class QuadFlash(StrictShadow):
 
     def _clear_ecc(self, value: int) -> None:
         if value & ECCD:
-            self.spoilt = 0
+            self.spoilt &= ~ECCD
+            self.host.nmi(False)
 
     def _write_control(self, value: int) -> None:
         self.settle()
@@ -320,9 +323,12 @@ class QuadFlash(StrictShadow):
             self.host.irq(self.plan.irq)
         self.show()
 
-    def spoil(self, bank: QuadBank, address: int) -> None:
-        """A quad-word no longer is what its ECC says."""
-        self.spoilt = ECCD | (BANK_OF_ECC if bank.index else 0) | (address - bank.base) // 16 & 0xFFFF
+    def met(self, bank: QuadBank, address: int) -> None:
+        """Somebody has read a quad-word that is not what its ECC says: the first one is noted, and told by NMI."""
+        if not self.spoilt & ECCD:
+            self.spoilt = ECCD | (BANK_OF_ECC if bank.index else 0) | (address - bank.base) // 16 & 0xFFFF
+            self.show()
+            self.host.nmi(True)
 
     def begin(
         self,
@@ -369,11 +375,11 @@ class QuadFlash(StrictShadow):
             return
         self.control |= STRT
         pieces = [(bank.base + sectors.start * bank.page, len(sectors) * bank.page, bank) for bank in banks]
-        torn = [(start, bank.wipe(start, length)) for start, length, bank in pieces]
+        torn = [bank.wipe(start, length) for start, length, bank in pieces]
 
         def tear() -> None:
-            for start, content in torn:
-                self.host.bus.patch(start, content)
+            for one in torn:
+                one()
 
         self.begin(duration, code, pieces[0][0], tear)
 

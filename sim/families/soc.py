@@ -8,6 +8,7 @@ from typing import cast
 
 from ..bus import Memory, Peripheral, Unmodelled
 from ..chip import ChipModel
+from ..damage import EccArray
 from ..dma import Dma
 from ..flash_unit import FlashUnit
 from ..machine import Machine
@@ -39,7 +40,16 @@ class FamilySoc:
         self.rcc = Clocks(family.clocks, clock, machine.set_core_clock, hse=hse, core_hz=chip.core_hz)
         self.controller = family.make_flash(
             chip,
-            FlashHost(clock, bus, debug_active, machine.set_irq, self._load_options, lambda: self.rcc.core_hz, volts),
+            FlashHost(
+                clock,
+                bus,
+                debug_active,
+                machine.set_irq,
+                self._load_options,
+                lambda: self.rcc.core_hz,
+                machine.hold_nmi,
+                volts,
+            ),
         )
         gate = family.debug.gate
         self.dbgmcu = DebugMcu(family.debug, chip.idcode, (lambda: self.rcc.enabled(*gate)) if gate else lambda: True)
@@ -109,7 +119,10 @@ class FamilySoc:
             del memory
         for bank in chip.banks:
             name = f"flash at 0x{bank.base:08X}"
-            bus.add_flash(name, bank.base, bank.size, self.controller.controller(bank), aliases=chip.aliases_of(bank))
+            controller = self.controller.controller(bank)
+            array = bus.add_flash(name, bank.base, bank.size, controller, aliases=chip.aliases_of(bank))
+            if isinstance(controller, EccArray):
+                array.damage = controller.damage
             bus.patch(bank.base, bytes([chip.erased]) * bank.size)
         system = self.family.system
         bus.add_rom("system memory", system.base, _boot_loader(system))

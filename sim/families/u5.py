@@ -171,6 +171,7 @@ _FLASH = EccPlan(
     options=_OPTIONS,
     page_bits=(3, 7),
     bank_bit=11,
+    ecc_bank=1 << 21,
     mass_bits=(MER1, 1 << 15),
     flags=EOP | OPERR | PROGERR | WRPERR | PGAERR | SIZERR | PGSERR | 1 << 13,
     unit=16,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..bus import BusFault
 from ..chip import FlashBank
 from ..clock import Event
+from ..damage import Damage, EccArray
 from ..fpec import KeySequence
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ SECOND = 0x100
 WORD = 32
 
 
-class WordBank:
+class WordBank(EccArray):
     """KEYR, CR, SR, CCR of one bank and its operations. Is the bus's FlashController for the array."""
 
     def __init__(self, flash: WordFlash, index: int, bank: FlashBank) -> None:
@@ -42,6 +44,7 @@ class WordBank:
         self.stored_protection = self.protection = self.requested_protection = (1 << self.sectors) - 1
         self.flags, self.control = 0, CR_RESET
         self.programmed: set[int] = set()
+        self.damage = Damage(WORD, self._met, refuses=True)
         self.operation: Event | None = None
         self._on_abort: Callable[[], None] = _nothing
         self._end = 0
@@ -190,13 +193,13 @@ class WordBank:
         old = bus.peek(address, WORD)
         new = bytes(self.data.get(n, 0xFF) for n in range(WORD))
         content = bytes(was & now for was, now in zip(old, new, strict=True))
-        if address in self.programmed or old != b"\xff" * WORD:
-            self.flags |= DBECCERR
+        if (address in self.programmed or old != b"\xff" * WORD) and old != new:
+            self.damage.spoil(address, WORD)
         self.programmed.add(address)
         self._drop()
-        torn = bytes(was & (now | 0x55) for was, now in zip(old, content, strict=True))
+        left = bytes(was & (now | 0x55) for was, now in zip(old, content, strict=True))
         size = self.control >> PSIZE_SHIFT & 3
-        self._begin(self.flash.plan.timing.program[size], lambda: bus.patch(address, torn))
+        self._begin(self.flash.plan.timing.program[size], lambda: self._tear(address, old, left))
         bus.patch(address, content)
 
     def _erase(self) -> None:
@@ -218,10 +221,24 @@ class WordBank:
 
     def _wipe(self, start: int, length: int, duration: int) -> None:
         bus = self.flash.host.bus
-        torn = bytes(byte | 0xAA for byte in bus.peek(start, length))
+        old = bus.peek(start, length)
+        left = bytes(byte | 0xAA for byte in old)
         self.programmed = {at for at in self.programmed if not start <= at < start + length}
-        self._begin(duration, lambda: bus.patch(start, torn))
+        self._begin(duration, lambda: self._tear(start, old, left))
         bus.patch(start, b"\xff" * length)
+        self.damage.heal(start, length)
+
+    def _tear(self, address: int, old: bytes, left: bytes) -> None:
+        self.flash.host.bus.patch(address, left)
+        self.torn(address, old, left)
+
+    def _met(self, address: int) -> None:
+        """Somebody reads a flash word with two errors: a flag, and a bus error (RM0433 4.3.12)."""
+        self.flags |= DBECCERR
+        if self.control & DBECCERR:
+            self.flash.host.irq(self.flash.plan.irq)
+        self.show()
+        raise BusFault(address, "two errors in a flash word")
 
 
 def _nothing() -> None:

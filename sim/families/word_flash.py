@@ -1,8 +1,8 @@
 """The flash controller of the STM32H74x and H75x (RM0433 4): words of 256 bits with ECC, one register set per bank.
 
 SR is read-only; its flags are cleared through CCR. A word that is programmed without having been erased keeps the
-bits that both contents have and is no longer what its ECC says: DBECCERR, here shown at once. A second word waits on
-the bus until the first is programmed; silicon takes one ahead.
+bits that both contents have and is no longer what its ECC says: DBECCERR and a bus error when it is read. A second word
+waits on the bus until the first is programmed; silicon takes one ahead.
 """
 
 from __future__ import annotations

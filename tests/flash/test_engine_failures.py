@@ -69,7 +69,7 @@ def test_write_protection_is_seen_before_anything_is_erased() -> None:
         sentence = str(caught.value)
         assert "at 0x08002000 failed: the sector there and 3 more is write-protected" in sentence
         assert "Nothing has been erased" in sentence
-        assert "WRP option bytes" in sentence
+        assert "Run 'haltpoint unlock'" in sentence
         assert bench.board.read_flash(FLASH, 65536) == before
         await bench.load(noise(4096), FLASH + 0x4000)
 
@@ -80,7 +80,7 @@ def test_readout_protection_gives_its_cure() -> None:
     async def body(bench: Bench) -> None:
         with pytest.raises(ProtectedError, match="readout protection is on") as caught:
             await bench.load(noise(100))
-        assert "0xA5" in str(caught.value)
+        assert "run 'haltpoint unlock'" in str(caught.value)
 
     on_board(BOARD + ",rdp=1", body, chip="STM32F103C8")
 

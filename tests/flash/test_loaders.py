@@ -28,7 +28,7 @@ def test_labels_stand_where_they_should() -> None:
     assert loader.code[: loader.entry] == bytes(64)
     assert loader.code[loader.done : loader.done + 2] == BKPT["done"]
     assert BKPT["trap"] in loader.code[loader.trap : loader.nmi]
-    assert loader.code[loader.mailbox :] == bytes(112)
+    assert loader.code[loader.mailbox :] == bytes(116)
 
 
 @pytest.mark.parametrize("kib", [4, 6, 8, 10, 16, 20, 24, 32, 48, 64, 80, 96])

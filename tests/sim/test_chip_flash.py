@@ -362,7 +362,7 @@ def test_loads_are_not_watched_once_the_flash_is_idle(chip: Registers) -> None:
     """A watched load costs a call: an erase while the core was halted left them watched, 100 times slower."""
     machine = chip.board.machine
     switched: list[bool] = []
-    machine.core.port._switches.append(switched.append)
+    machine.core.port._switches.append((machine.core.port.flashes[0], switched.append))
     machine.debug.write_dhcsr(0xA05F_0003)
     chip.unlock()
     chip[CR] = PER

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support.chip_bench import Chip
 
+from haltpoint.sim.bus import BusFault
+
 BASE = 0x5200_2000
 KEYR, OPTKEYR, CR, SR, CCR, OPTCR, OPTSR_CUR, OPTSR_PRG = (BASE + n for n in (4, 8, 0xC, 0x10, 0x14, 0x18, 0x1C, 0x20))
 WPSN_CUR, WPSN_PRG = BASE + 0x38, BASE + 0x3C
@@ -132,8 +134,14 @@ def test_force_write_fills_with_ones(chip: Chip) -> None:
 
 def test_a_programmed_word_is_spoilt_by_a_second_program(chip: Chip) -> None:
     word(chip, FLASH, 0xFFFF_0000)
-    assert word(chip, FLASH, 0x0000_FF00) & DBECCERR
+    assert word(chip, FLASH, 0x0000_FF00) == EOP
     assert chip.flash(FLASH, 4) == bytes(4)
+    with pytest.raises(BusFault):
+        assert chip[FLASH + 28]
+    assert chip[SR] == EOP | DBECCERR
+    chip[CCR] = DBECCERR
+    assert chip[SR] == EOP
+    assert chip[FLASH + 32] == 0xFFFF_FFFF
 
 
 def test_ones_count_as_programmed(chip: Chip) -> None:
@@ -141,7 +149,10 @@ def test_ones_count_as_programmed(chip: Chip) -> None:
     for n in range(8):
         chip[FLASH + 4 * n] = 0xFFFF_FFFF
     status(chip)
-    assert word(chip, FLASH) & DBECCERR
+    assert chip[FLASH] == 0xFFFF_FFFF
+    word(chip, FLASH)
+    with pytest.raises(BusFault):
+        assert chip[FLASH]
 
 
 def test_sector_erase(chip: Chip) -> None:
