@@ -105,13 +105,25 @@ def test_the_seventh_breakpoint_is_refused_with_the_number_there_is(through: str
 
 def test_stepping_stays_out_of_the_interrupt_handler(through: str) -> None:
     with serving(BOARD + through) as server:
-        # 300 instructions at 8 MHz pass in 40 us, but each step costs milliseconds of the board's time: SysTick is due
-        # at every one of them.
-        transcript = run_gdb(
-            server.port, ["break wait_ms", "continue", "delete", *["stepi 20"] * 15, "info symbol $pc"]
-        )
+        # SysTick every 60 cycles instead of every 8000.
+        often = ["set {int} 0xe000e014 = 60", "set {int} 0xe000e018 = 0"]
+        commands = ["break wait_ms", "continue", "delete", *often, "print ticks", *["stepi 8"] * 10, "print ticks"]
+        transcript = run_gdb(server.port, [*commands, "info symbol $pc"])
     assert "SysTick_Handler" not in transcript
     assert re.search(r"wait_ms( \+ \d+)? in section \.text", transcript)
+    before, after = values(transcript)
+    assert after > before, "interrupts are served between the steps"
+
+
+def test_next_over_a_line_that_waits_for_an_interrupt_ends(through: str) -> None:
+    with serving(BOARD + through) as server:
+        commands = ["break wait_ms", "continue", "next", "print ticks", "next", "print ticks", "bt"]
+        transcript = run_gdb(server.port, commands)
+        steps = [asked for each in server.tee.exchanges for asked, _, _ in each.log if asked.startswith(b"vCont;r")]
+    before, after = values(transcript)
+    assert after >= before + 10, "it waits for ten milliseconds"
+    assert re.search(r"#0 +main \(\) at main\.c", transcript), "and nowhere else does the step end"
+    assert len(steps) < 10
 
 
 def test_a_fault_stops_with_its_explanation(through: str) -> None:
