@@ -22,6 +22,7 @@ SESSIONS = (
     "test_points.py",
     "test_non_stop.py",
     "test_virtual_stop.py",
+    "test_peers_packets.py",
     "test_peers_sessions.py",
 )
 JUMPING = {Path(__file__).parent / name for name in SESSIONS}

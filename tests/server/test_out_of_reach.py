@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 import trio
-import trio.testing
 from support.rsp_client import RspClient
+from support.served_board import ENTRY, FTDI, STLINK, serve, with_client
 from support.thumb import Asm
 
 from haltpoint.arm.core import ConnectMode
-from haltpoint.arm.memory import InlineExecutor
-from haltpoint.probes.discovery import UsbHost, list_probes, open_probe
 from haltpoint.probes.errors import HaltpointError, TargetPowerError
-from haltpoint.probes.ftdi.adapters import Adapter, Signal
-from haltpoint.server.board import BoardOptions, BoardTarget
-from haltpoint.server.session import Session
-from haltpoint.sim.board import Board, open_board
+from haltpoint.server.board import BoardTarget
+from haltpoint.sim.board import Board
 
-FLASH, RAM = 0x0800_0000, 0x2000_0000
-ENTRY = FLASH + 0x100
 SCR, RCC_APB2ENR, AFIO_MAPR = 0xE000_ED10, 0x4002_1018, 0x4001_0004
-DBGMCU_CR = 0xE004_2004
 DEEP = 4
-STLINK, FTDI = "", ",probe=ft2232h,wire=swd,nrst=ad6"
 PROBES = pytest.mark.parametrize("probe", [STLINK, FTDI], ids=["stlink", "ftdi-swd"])
 REACHING = pytest.mark.parametrize("mode", [ConnectMode.HALT, ConnectMode.ATTACH], ids=lambda mode: mode.value)
 
@@ -32,47 +22,6 @@ WFI_LOOP = Asm(ENTRY).label("loop").wfi().b("loop").assemble()
 STOP_MODE = Asm(ENTRY).poke(SCR, DEEP).label("loop").wfi().b("loop").assemble()
 PINS_TAKEN = Asm(ENTRY).poke(RCC_APB2ENR, 1).poke(AFIO_MAPR, 4 << 24).label("loop").b("loop").assemble()
 LOCKUP = Asm(ENTRY).load(0, 0x3000_0000).mov(13, 0).udf().assemble()
-ADAPTER = Adapter(
-    "with-reset-line", ((0x0403, 0x6010),), 0, 0x08, 0x0B, {"nSRST": Signal(data=0x40, oe=0x40)}, wire="swd"
-)
-
-
-def firmware(code: bytes) -> bytes:
-    table = b"".join(word.to_bytes(4, "little") for word in (RAM + 0x1000, ENTRY | 1, *[ENTRY | 1] * 14))
-    return table.ljust(0x100, b"\xff") + code
-
-
-def serve(
-    code: bytes, probe: str, mode: ConnectMode, scenario: Callable[[Board, BoardTarget], Awaitable[None]]
-) -> None:
-    """A board that has run ``code`` for a while, and a server for it that has not been opened yet."""
-    board = open_board(f"sim:stm32f103c8{probe}")
-    board.write_flash(FLASH, firmware(code))
-    board.machine.system_reset()
-    board.sleep(0.1)
-    host = UsbHost(board.backend, board.sleep)
-
-    async def main() -> None:
-        kind, *_ = list_probes(host)[0].selector.split(":")
-        target = BoardTarget(
-            lambda: open_probe(kind, host, ADAPTER if kind == "ftdi" else None),
-            InlineExecutor(),
-            BoardOptions(mode=mode),
-        )
-        try:
-            await scenario(board, target)
-        finally:
-            await target.close()
-
-    trio.run(main, clock=board.trio_clock())
-
-
-async def with_client(target: BoardTarget, talk: Callable[[RspClient], Awaitable[None]]) -> None:
-    ours, theirs = trio.testing.memory_stream_pair()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(Session(theirs, await target.acquire()).run)
-        async with ours:
-            await talk(RspClient(ours))
 
 
 @PROBES
