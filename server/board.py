@@ -26,6 +26,7 @@ from .connecting import connect
 from .flash_breakpoints import FlashBreakpoints
 from .plain_flash import PlainFlash
 from .progress import terminal_watcher
+from .second_core import second_core
 from .semihosting.service import Semihosting, SemihostingOptions
 from .target import Target
 
@@ -198,4 +199,5 @@ def _chip_facts(core: CortexM, chip: Chip | AlgorithmChip | None) -> tuple[str, 
         named,
         f"Flash: {flash}" + (f", by {by}" if by else ""),
         f"RAM: {chip.ram.size // KIB} KiB at 0x{chip.ram.start:08X}",
+        *second_core(chip.name),
     )
