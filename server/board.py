@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import trio
@@ -69,6 +69,8 @@ class BoardTarget:
         self._target: Target | None = None
         self._memory: Memory | None = None
         self._known: Chip | None = None
+        # BKPT instructions in flash that could not be taken out because the probe was lost, with what they replaced.
+        self._left: Mapping[int, int] = {}
 
     async def open(self) -> tuple[str, ...]:
         """Open the probe, find the chip, and return lines about both; raises HaltpointError.
@@ -107,6 +109,8 @@ class BoardTarget:
         if chip is not None and flash is not None and self._options.flash_breakpoints:
             core.spare_ram = (chip.ram.start, chip.ram.size)
             target.flash_breakpoints = FlashBreakpoints(core, flash, chip.regions)
+            await target.flash_breakpoints.adopt(self._left)
+            self._left = {}
         if chip is not None and target.flash is not None and not self._options.memory_map:
             target.plain_flash = PlainFlash(target.flash, chip.regions)
         target.guard = FlashGuard(core, self._known) if self._known else None
@@ -167,9 +171,21 @@ class BoardTarget:
             await self._close_probe()
 
     async def _close_probe(self) -> None:
+        self._note_what_is_left()
         probe, self._probe, self._target = self._probe, None, None
         if probe is not None:
             await self._executor.run(probe.close)
+
+    def _note_what_is_left(self) -> None:
+        breakpoints = self._target.flash_breakpoints if self._target else None
+        if breakpoints is None or not breakpoints.standing:
+            return
+        self._left = breakpoints.standing
+        log.warning(
+            "Breakpoints are left in flash (%s): they are taken out once this server has reached the board again. "
+            "If it ends before that, load the program anew.",
+            ", ".join(f"0x{place:08x}" for place in sorted(self._left)),
+        )
 
 
 def _flash_session(core: CortexM, chip: Chip | AlgorithmChip | None, *, erase_gaps: bool) -> FlashSession | None:

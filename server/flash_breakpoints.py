@@ -8,16 +8,18 @@ it is met) until its sector is rewritten anyway, until the program meets it, or 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import trio
 
 from ..arm.breakpoints import BKPT, BreakpointKind
 from ..arm.displaced import Instruction
+from ..arm.stop import Stop, StopReason
 from ..flash.memory_map import Region, region_at
 from ..flash.report import FlashReport
-from ..probes.errors import AccessFaultError
+from ..probes.errors import AccessFaultError, TargetError
 from .capabilities import Core, FlashCapability
+from .points import Orders, Points
 
 __all__ = ["FlashBreakpoints"]
 
@@ -44,6 +46,26 @@ class FlashBreakpoints:
         self.rewriting = False
         """Just now, which takes seconds where sectors are large."""
 
+    @property
+    def standing(self) -> dict[int, int]:
+        """Where BKPT stands in flash, with what it replaced."""
+        return dict(self._core.breakpoints.in_flash)
+
+    async def adopt(self, left: Mapping[int, int]) -> None:
+        """Take over those that were left when the probe was lost, with what they replaced, if they still stand."""
+        for place, original in left.items():
+            try:
+                stands = await self._core.memory.read(place, 2) == _BKPT
+            except AccessFaultError:
+                continue
+            if stands:
+                self._core.breakpoints.in_flash[place] = original
+        if self.standing:
+            self._core.notices.append(
+                f"{len(self.standing)} breakpoints are left in flash from before the probe was lost. They are hidden, "
+                "and taken out when you leave; the program may have met one without a debugger: reset it."
+            )
+
     async def fits(self, address: int) -> bool:
         """Whether a breakpoint can be put into flash at ``address`` and stepped over there."""
         if region_at(self._regions, address) is None:
@@ -53,6 +75,19 @@ class FlashBreakpoints:
         except AccessFaultError:
             return False
         return Instruction(code, address).possible
+
+    async def insert(self, points: Points, address: int, *, hardware: bool, orders: Orders) -> None:
+        """As ``Points.insert``; where comparators run out it will be put into flash, if it may be."""
+        address &= ~1
+        if address in self._core.breakpoints.in_flash:
+            points.insert(address, hardware=hardware, orders=orders, kind=BreakpointKind.FLASH)
+            return
+        try:
+            points.insert(address, hardware=hardware, orders=orders)
+        except TargetError:
+            if not await self.fits(address):
+                raise
+            points.insert(address, hardware=hardware, orders=orders, kind=BreakpointKind.FLASH)
 
     @property
     def missing(self) -> bool:
@@ -86,8 +121,31 @@ class FlashBreakpoints:
         await self._take(self._core.breakpoints.in_flash.keys() - self._core.breakpoints.wanted_in_flash())
 
     async def restore(self) -> None:
-        """Take out all of them. The core must stand."""
-        await self._take(set(self._core.breakpoints.in_flash))
+        """Take out all of them; the core is halted for it."""
+        if self._core.breakpoints.in_flash:
+            with trio.CancelScope(shield=True):
+                await self._core.halt()
+                await self._take(set(self._core.breakpoints.in_flash))
+
+    async def place_in_running(self) -> None:
+        """Bring the flash in line with the table while the core runs: it stands still as long as that takes."""
+        with trio.CancelScope(shield=True):
+            stop = await self._core.halt()
+            await self.place()
+            if stop.reason is StopReason.HALT_REQUEST:
+                await self._core.resume()
+
+    async def passes(self, stop: Stop) -> bool:
+        """Whether the core stopped only at one that nobody wants any more; that is taken out, and the core runs."""
+        if stop.reason is not StopReason.BREAKPOINT or stop.bkpt is not None:
+            return False
+        if not self._core.breakpoints.left_over(stop.pc):
+            return False
+        with trio.CancelScope(shield=True):
+            # Met once, it would be met again.
+            await self.tidy()
+            await self._core.resume()
+        return True
 
     async def _take(self, places: Collection[int]) -> None:
         if places:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-import trio
-
 from ..arm.breakpoints import BreakpointKind
 from ..arm.core import ConnectMode
 from ..arm.faults import describe_fault
@@ -122,15 +120,8 @@ class Target:
                 await self.flash_breakpoints.place()
             return stop
         stop = await self._core.poll()
-        if stop is None or self.flash_breakpoints is None or not self._core.breakpoints.left_over(stop.pc):
-            return stop
-        if stop.reason is not StopReason.BREAKPOINT or stop.bkpt is not None:
-            return stop
-        with trio.CancelScope(shield=True):
-            # Met once, it would be met again; and nobody wants it.
-            await self.flash_breakpoints.tidy()
-            await self._core.resume()
-        return None
+        passed = stop is not None and self.flash_breakpoints is not None and await self.flash_breakpoints.passes(stop)
+        return None if passed else stop
 
     async def halt(self) -> Stop:
         """Stop the core, or say why it stands already."""
@@ -339,35 +330,23 @@ class Target:
 
         The core stands still while one is put into flash.
         """
-        flash = self.flash_breakpoints
-        if flash is None or not flash.missing or self.stop is not None or self._steps.range is not None:
+        flash, runs = self.flash_breakpoints, self._core.stop is None and self._steps.range is None
+        if runs and flash is not None and flash.missing:
+            await flash.place_in_running()
+        else:
             await self._core.apply_points()
-            return
-        with trio.CancelScope(shield=True):
-            stop = await self._core.halt()
-            await flash.place()
-            if stop.reason is StopReason.HALT_REQUEST:
-                await self._core.resume()
 
     async def insert_breakpoint(self, address: int, *, hardware: bool, orders: Orders) -> None:
         """Insert a breakpoint; see ``Points.insert``. Where comparators run out it is put into flash, if it may be."""
-        flash, address = self.flash_breakpoints, address & ~1
-        if flash is not None and address in self._core.breakpoints.in_flash:
-            self.points.insert(address, hardware=hardware, orders=orders, kind=BreakpointKind.FLASH)
-            return
-        try:
+        if self.flash_breakpoints is None:
             self.points.insert(address, hardware=hardware, orders=orders)
-        except TargetError:
-            if flash is None or not await flash.fits(address):
-                raise
-            self.points.insert(address, hardware=hardware, orders=orders, kind=BreakpointKind.FLASH)
+        else:
+            await self.flash_breakpoints.insert(self.points, address, hardware=hardware, orders=orders)
 
     async def _restore_flash(self) -> None:
         """No BKPT of ours is left in flash."""
-        if self.flash_breakpoints is not None and self._core.breakpoints.in_flash:
-            with trio.CancelScope(shield=True):
-                await self._core.halt()
-                await self.flash_breakpoints.restore()
+        if self.flash_breakpoints is not None:
+            await self.flash_breakpoints.restore()
 
     def _kind(self, address: int) -> BreakpointKind:
         """In flash and ROM a breakpoint that need not be hardware becomes a hardware one."""
