@@ -51,6 +51,11 @@ class Line:
                 except (SessionOver, trio.BrokenResourceError):
                     return
 
+    @property
+    def asked(self) -> bool:
+        """Whether the client has said something that nobody has heard yet."""
+        return self._forward.statistics().tasks_waiting_send > 0
+
     async def next_event(self) -> Event:
         """What the client said next; raises SessionOver when it has left."""
         try:

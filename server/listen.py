@@ -6,6 +6,7 @@ opened anew for the next one while the port stays open.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import signal
@@ -16,6 +17,8 @@ from typing import Protocol
 import trio
 
 from ..probes.errors import HaltpointError, UserError
+from .answers import ALIVE, KEEP_ALIVE
+from .line import Line, SessionOver
 from .refusal import refuse
 from .session import Session
 from .target import Target
@@ -79,6 +82,7 @@ class Desk:
     def __init__(self, source: TargetSource) -> None:
         self._source = source
         self._place = trio.Lock()
+        self._session: Session | None = None
 
     async def receive(self, stream: trio.SocketStream) -> None:
         """One connection, from accept to close. Runs as a task of its own."""
@@ -91,33 +95,63 @@ class Desk:
         except OSError:
             log.info("A client left before it was received.")
             return
-        with trio.move_on_after(FAREWELL) as patience:
-            await self._place.acquire()
-        if patience.cancelled_caught:
-            log.warning("A second client (%s port %s) was refused: one is connected already.", host, port)
-            await refuse(stream, BUSY)
-            return
         try:
-            log.info("GDB connected from %s port %s", host, port)
-            await self._serve(stream)
-            log.info("GDB from %s port %s is gone", host, port)
+            async with trio.open_nursery() as nursery:
+                line = Line(stream)
+                nursery.start_soon(line.receive)
+                nursery.start_soon(_tell_of_life, line, waiting := trio.CancelScope())
+                await self._admit(line, f"{host} port {port}", waiting)
+                nursery.cancel_scope.cancel()
         except Exception:
             log.exception("The session ended by a defect in Haltpoint; please report it. The server goes on.")
+
+    async def _admit(self, line: Line, who: str, waiting: trio.CancelScope) -> None:
+        """``waiting`` is cancelled once the client's wait is over."""
+        if not await self._take_place():
+            waiting.cancel()
+            log.warning("A second client (%s) was refused: one is connected already.", who)
+            await refuse(line, BUSY)
+            return
+        try:
+            log.info("GDB connected from %s", who)
+            await self._serve(line, waiting)
+            log.info("GDB from %s is gone", who)
         finally:
+            self._session = None
             self._place.release()
 
-    async def _serve(self, stream: trio.SocketStream) -> None:
+    async def _take_place(self) -> bool:
+        """Wait for the client before to be gone, as long as its target is being let go; False while it stays."""
+        while True:
+            with trio.move_on_after(FAREWELL):
+                await self._place.acquire()
+                return True
+            if self._session is None or not self._session.leaving:
+                return False
+
+    async def _serve(self, line: Line, waiting: trio.CancelScope) -> None:
         try:
             target = await self._source.acquire()
         except HaltpointError as error:
+            waiting.cancel()
             log.error("%s", error)  # noqa: TRY400 - a sentence for the user, not a defect
             await self._source.forget()
-            await refuse(stream, str(error))
+            await refuse(line, str(error))
             return
-        session = Session(stream, target)
+        waiting.cancel()
+        self._session = session = Session(line, target)
         await session.run()
         if session.probe_lost:
             await self._source.forget()
+
+
+async def _tell_of_life(line: Line, until: trio.CancelScope) -> None:
+    """Have a client wait for the answer to what it asked: it has been acknowledged, and is told every second."""
+    with until, contextlib.suppress(SessionOver):
+        while True:
+            await trio.sleep(KEEP_ALIVE)
+            if line.asked:
+                await line.notify(ALIVE)
 
 
 async def serve(listener: trio.SocketListener, source: TargetSource, ready: Callable[[int], None]) -> None:

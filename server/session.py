@@ -39,9 +39,12 @@ GOODBYE_DEADLINE = 5.0
 class Session:
     """One client's session. ``run`` returns when it is over and never raises for what the client did."""
 
-    def __init__(self, stream: trio.abc.Stream, target: Target) -> None:
-        self._line = Line(stream)
+    def __init__(self, stream: trio.abc.Stream | Line, target: Target) -> None:
+        """A ``Line`` receives already, and goes on with it; for a stream the session sees to that."""
+        self._receives = isinstance(stream, Line)
+        self._line = stream if isinstance(stream, Line) else Line(stream)
         self._target = target
+        self._over = False
         self._client = Client(target, self._line.say, interceptors=list(target.interceptors))
         self._watch = Watch(self._client)
         parts = self._line, self._client, Answers(self._line, self._client), self._watch
@@ -55,6 +58,11 @@ class Session:
         return self._client.probe_lost
 
     @property
+    def leaving(self) -> bool:
+        """The client is gone or about to go, and what was done to the target for it is being undone."""
+        return self._over or self._target.rewriting
+
+    @property
     def _control(self) -> RunControl:
         return self._non_stop if self._client.non_stop else self._all_stop
 
@@ -62,13 +70,15 @@ class Session:
         """Serve until the client leaves; the target is let go in any case, also when cancelled."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._line.receive)
+                if not self._receives:
+                    nursery.start_soon(self._line.receive)
                 try:
                     await self._serve()
                 except SessionOver as why:
                     log.debug("= session over: %s", why)
                 nursery.cancel_scope.cancel()
         finally:
+            self._over = True
             with trio.CancelScope(shield=True, deadline=trio.current_time() + GOODBYE_DEADLINE):
                 await self._let_go()
                 await self._line.close()

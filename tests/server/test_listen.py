@@ -110,6 +110,65 @@ async def test_a_client_that_comes_while_the_one_before_it_is_being_left_waits_f
             assert await second.reply() == b"QC1"
 
 
+async def test_a_client_that_comes_meanwhile_is_kept_waiting_as_long_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("haltpoint.server.listen.FAREWELL", 0.05)
+    monkeypatch.setattr("haltpoint.server.listen.KEEP_ALIVE", 0.02)
+    source = Source()
+    detach, leave = source.board.core.detach, trio.Event()
+
+    async def slow_detach() -> None:
+        await leave.wait()
+        await detach()
+
+    async with server(source) as port:
+        async with connected(port) as first:
+            await first.ask(b"!")
+            source.board.core.detach = slow_detach  # type: ignore[method-assign]
+        async with connected(port) as second:
+            await second.send(b"qC")
+            for _ in range(5):
+                assert await second.notification() == b"Alive:"
+            leave.set()
+            assert await second.reply() == b"QC1"
+
+
+async def test_so_is_one_that_comes_before_flash_is_put_back_for_the_one_that_detaches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("haltpoint.server.listen.FAREWELL", 0.05)
+    monkeypatch.setattr("haltpoint.server.listen.KEEP_ALIVE", 0.02)
+    monkeypatch.setattr(Target, "rewriting", True)
+    async with server(Source()) as port:
+        async with connected(port) as first:
+            await first.ask(b"!")
+            second = RspClient(await trio.open_tcp_stream("127.0.0.1", port))
+            await second.send(b"qC")
+            for _ in range(5):
+                assert await second.notification() == b"Alive:"
+        async with second.stream:
+            assert await second.reply() == b"QC1"
+
+
+async def test_a_client_waits_for_a_probe_that_takes_long_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("haltpoint.server.listen.KEEP_ALIVE", 0.02)
+    source = Source()
+    acquire, found = source.acquire, trio.Event()
+
+    async def slow_acquire() -> Target:
+        await found.wait()
+        return await acquire()
+
+    source.acquire = slow_acquire  # type: ignore[method-assign]
+    async with server(source) as port, connected(port) as client:
+        await client.send(b"qC")
+        assert await client.notification() == b"Alive:"
+        found.set()
+        assert await client.reply() == b"QC1"
+        assert await client.ask(b"qC") == b"QC1"
+
+
 async def test_second_client_that_says_nothing_right_harms_nobody() -> None:
     async with server(Source()) as port, connected(port) as first:
         await first.ask(b"?")
