@@ -14,13 +14,16 @@ from enum import Enum
 
 from ..probes.access import Batch
 from ..probes.errors import TargetError
-from .fpb import Fpb
+from .fpb import CODE_END, Fpb
 from .registers_debug import FP_COMP, FP_CTRL
 
 __all__ = ["BKPT", "BreakpointKind", "Breakpoints", "bkpt_number"]
 
 BKPT = 0xBE00
 """BKPT #0 (DDI0403E A7.7.17)."""
+
+SRAM_END = 0x4000_0000
+"""What lies between the code region and this is RAM (DDI0403E B3.1)."""
 
 
 def bkpt_number(halfword: int) -> int | None:
@@ -48,6 +51,8 @@ class Breakpoints:
         self._originals: dict[int, int] = {}
         self.in_flash: dict[int, int] = {}
         """Where BKPT stands in flash, wanted or left over, with what it replaced."""
+        self.extra: frozenset[int] = frozenset()
+        """Where a running core stops besides, for core control's own purposes; there must be room for them."""
 
     # ------------------------------------------------------------------------------------ the table
     def add(self, address: int, kind: BreakpointKind) -> None:
@@ -64,6 +69,7 @@ class Breakpoints:
     def clear(self) -> None:
         """Remove all."""
         self._table.clear()
+        self.extra = frozenset()
 
     def at(self, address: int) -> BreakpointKind | None:
         """Kind of the breakpoint at ``address``, None when there is none."""
@@ -100,6 +106,7 @@ class Breakpoints:
         """Take the unit as FP_CTRL describes it. The comparators' contents count as unknown."""
         unit = FP_CTRL(fp_ctrl)
         self._fpb = Fpb(2 if unit.REV else 1, unit.comparators)
+        self.extra = frozenset()
         self.forget_written()
 
     @property
@@ -111,26 +118,31 @@ class Breakpoints:
         """Something else may have changed the unit (a reset, a power cycle): write all of it next time."""
         self._written = [None] * (self._fpb.count + 1)
 
+    def in_ram(self, place: int) -> bool:
+        """Whether the core can be stopped there by a BKPT instruction only."""
+        return self._fpb.version == 1 and CODE_END <= place < SRAM_END
+
     def room_for(self, places: Iterable[int]) -> bool:
-        """Whether comparators can break at all of ``places`` besides those of the table."""
+        """Whether the core can be stopped at all of ``places`` besides those of the table."""
         used = self._of(BreakpointKind.HARDWARE)
         try:
             for place in places:
-                self._fpb.check(used, place)
-                used.append(place)
+                if not self.in_ram(place):
+                    self._fpb.check(used, place)
+                    used.append(place)
         except TargetError:
             return False
         return True
 
-    def write_hardware(self, batch: Batch, without: int | None = None, extra: Iterable[int] = ()) -> list[int | None]:
+    def write_hardware(self, batch: Batch, without: int | None = None) -> list[int | None]:
         """Add what is missing in the unit to ``batch``; the contents afterwards, for ``written``.
 
-        ``without`` is an address to be stepped over: its breakpoint stays out for now. At ``extra``, for which
-        there is room, the unit breaks as well.
+        ``without`` is an address to be stepped over: its breakpoint stays out for now.
         """
         if not self._fpb.count:
             return []
-        addresses = dict.fromkeys([*self._of(BreakpointKind.HARDWARE), *sorted(extra)])
+        extra = sorted(place for place in self.extra if not self.in_ram(place))
+        addresses = dict.fromkeys([*self._of(BreakpointKind.HARDWARE), *extra])
         wanted = self._fpb.words(addresses, without)
         for index, (word, there) in enumerate(zip(wanted, self._written[1:], strict=True)):
             if word != there:
@@ -160,7 +172,9 @@ class Breakpoints:
 
     def software_wanted(self, without: int | None = None) -> list[int]:
         """Addresses where BKPT shall stand."""
-        return [address for address in self._of(BreakpointKind.SOFTWARE) if address != without]
+        extra = sorted(place for place in self.extra if self.in_ram(place))
+        wanted = dict.fromkeys([*self._of(BreakpointKind.SOFTWARE), *extra])
+        return [address for address in wanted if address != without]
 
     def replaced(self, address: int, original: int) -> None:
         """BKPT now stands at ``address`` instead of ``original``."""

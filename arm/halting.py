@@ -136,7 +136,7 @@ class Halting:
         if number is None or pc in self.breakpoints or pc in self.breakpoints.installed:
             return None
         self._calls.keep(seen.words)
-        self._points.extra = frozenset()
+        self.breakpoints.extra = frozenset()
         self._expected = StopReason.HALT_REQUEST
         self._stopped_at = pc
         self.stop = Stop(StopReason.BREAKPOINT, seen.dhcsr, seen.dfsr, seen.registers, bkpt=number)
@@ -180,7 +180,7 @@ class Halting:
         )
         self._expected = StopReason.HALT_REQUEST
         self._calls.end()
-        ran_to, self._points.extra = self._points.extra, frozenset()
+        ran_to, self.breakpoints.extra = self.breakpoints.extra, frozenset()
         if stop.reason is StopReason.BREAKPOINT and stop.pc in ran_to and stop.pc not in self.breakpoints:
             stop = replace(stop, reason=StopReason.WATCHPOINT if DFSR(stop.dfsr).DWTTRAP else StopReason.STEP)
         elif DFSR(stop.dfsr).BKPT and (stop.pc not in self.breakpoints or stop.pc == stepped_from):

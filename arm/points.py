@@ -26,14 +26,11 @@ class PointUnits:
     def __init__(self) -> None:
         self.breakpoints = Breakpoints()
         self.watchpoints = Watchpoints()
-        self.extra: frozenset[int] = frozenset()
-        """Where a running core stops besides, for core control's own purposes; there must be room for them."""
 
     def use(self, info: CoreInfo) -> None:
         """Take the units as the core describes them; their contents count as unknown."""
         self.breakpoints.use(info.fp_ctrl)
         self.watchpoints.use(info.watchpoints, info.dwt_version)
-        self.extra = frozenset()
 
     def forget_written(self) -> None:
         """Something else may have changed the units: write all of them next time."""
@@ -44,11 +41,10 @@ class PointUnits:
         """Empty both tables."""
         self.breakpoints.clear()
         self.watchpoints.clear()
-        self.extra = frozenset()
 
     def write_hardware(self, batch: Batch, without: int | None = None) -> Written:
         """Add what is missing in the units to ``batch``; see ``Breakpoints.write_hardware``."""
-        breakpoints = self.breakpoints.write_hardware(batch, without, self.extra)
+        breakpoints = self.breakpoints.write_hardware(batch, without)
         return Written(breakpoints, self.watchpoints.write_hardware(batch))
 
     def written(self, contents: Written) -> None:

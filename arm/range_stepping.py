@@ -24,6 +24,9 @@ __all__ = ["RangeStepping"]
 WORTH_IT = 2
 """Instructions from which on running to a comparator is cheaper than stepping."""
 
+WORTH_A_BKPT = 5
+"""The same for a BKPT instruction in RAM, where no comparator reaches."""
+
 _IT = XPSR.IT_HIGH.mask | XPSR.IT_LOW.mask
 
 
@@ -121,8 +124,11 @@ class RangeStepping(CoreControl):
         if stop.xpsr & _IT or not self.breakpoints.all_in_flash:
             return None
         ahead = reach(code, walk.start, stop.pc, walk.end)
-        if (ahead.loops or ahead.count >= WORTH_IT) and self.breakpoints.room_for(ahead.places):
+        if (ahead.loops or self._worth_it(ahead.count, ahead.places)) and self.breakpoints.room_for(ahead.places):
             return ahead.places
         target, count = straight_end(code, walk.start, stop.pc, walk.end)
         places = frozenset({target})
-        return places if count >= WORTH_IT and self.breakpoints.room_for(places) else None
+        return places if self._worth_it(count, places) and self.breakpoints.room_for(places) else None
+
+    def _worth_it(self, count: int, places: frozenset[int]) -> bool:
+        return count >= (WORTH_A_BKPT if any(map(self.breakpoints.in_ram, places)) else WORTH_IT)

@@ -69,7 +69,7 @@ class CoreControl(Halting):
 
         It stops as well at ``extra``, which is STEP as a reason.
         """
-        self._points.extra = frozenset(extra)
+        self.breakpoints.extra = frozenset(extra)
         await synchronise(self.memory, self.breakpoints)
         batch = Batch()
         for regsel, value in self._unwritten.items():
@@ -110,7 +110,7 @@ class CoreControl(Halting):
         async with self.memory.exclusive():
             if self.stop is not None:
                 return
-            extra = self._points.extra
+            extra = self.breakpoints.extra
             room = self.breakpoints.room_for(extra)
             if not room or set(self.breakpoints.software_wanted()) != self.breakpoints.installed.keys():
                 stop = await self._halt()

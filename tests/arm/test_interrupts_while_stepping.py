@@ -248,3 +248,57 @@ def test_a_halt_while_a_range_runs_leaves_nothing_behind() -> None:
         assert (await core.halt()).pc == FLASH + 0x140
 
     on_board(scenario, code=[*listing(waiting()), *[NOP] * 27, 0xE7FE], handler=listing(setting()))
+
+
+# ---------------------------------------------------------------------------------------- code in RAM
+IN_RAM = RAM + 0x400
+
+
+async def in_ram(bench: Bench) -> tuple[int, int]:
+    """The program that waits, copied to where no comparator reaches; the range of its loop."""
+    await bench.memory.write(IN_RAM, bytes(waiting().assemble()))
+    await bench.core.write_register(15, IN_RAM)
+    return IN_RAM, IN_RAM + waiting_place("out") - ENTRY
+
+
+@PROBES
+def test_a_loop_in_ram_that_waits_for_an_interrupt_ends(options: str) -> None:
+    async def scenario(bench: Bench) -> None:
+        await prepared(bench)
+        start, end = await in_ram(bench)
+        stop = await over(bench, start, end)
+        assert (stop.reason, stop.pc, stop.bkpt) == (StopReason.STEP, end, None)
+        assert stop.registers[7] >= 1
+        copy = await bench.core.read_memory(IN_RAM, 10)
+        assert copy == bytes(waiting().assemble())[:10], "our BKPT does not show"
+        stop = await bench.core.step()
+        assert (stop.reason, stop.pc, stop.registers[3]) == (StopReason.STEP, end + 2, 1), "nor is it met"
+        await bench.core.detach()
+        assert await bench.memory.read(IN_RAM, 10) == copy, "and it does not stay"
+
+    on_board(scenario, code=listing(waiting()), handler=listing(setting()), options=options)
+
+
+def test_steps_in_ram_let_interrupts_in() -> None:
+    async def scenario(bench: Bench) -> None:
+        await prepared(bench, (PEND_SYSTICK,))
+        start, _ = await in_ram(bench)
+        pcs = [(await bench.core.step()).pc for _ in range(3)]
+        assert pcs == [start + 2, start + 4, start]
+        assert (await bench.core.halt()).registers[7] == 1
+
+    on_board(scenario, code=listing(waiting()), handler=listing(setting()))
+
+
+def test_a_few_instructions_in_ram_are_stepped_without_writing_to_it() -> None:
+    async def scenario(bench: Bench) -> None:
+        await prepared(bench, ())
+        start, _ = await in_ram(bench)
+        code = await bench.core.read_memory(start, 4)
+        bench.transfers()
+        stop = await bench.core.step_range(start, start + 4, code, 0.05)
+        assert stop is not None
+        assert (stop.reason, stop.pc) == (StopReason.STEP, start + 4)
+        assert bench.transfers() <= 12
+
+    on_board(scenario, code=listing(waiting()))
