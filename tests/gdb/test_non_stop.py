@@ -6,7 +6,7 @@ from support.gdb_dialogue import Dialogue, gdb
 from support.real_gdb import BLINK, serving
 
 BOARD = f"sim:stm32f103c8,firmware={BLINK}"
-RUNNING = '* 1    Thread 1 "core"   (running)'
+RUNNING = '* 1    Thread 1 "Cortex-M3" (running) (running)'
 
 
 def connected(port: int) -> tuple[str, ...]:
