@@ -21,11 +21,11 @@ from .memory_map import Sector
 from .old import OldContent
 from .plan import Plan
 from .progress import Watcher
-from .run import LoaderRun
+from .run import LoaderRun, UnreadableError
 from .steps import Step
 from .stream import cut
-from .survey import Survey
-from .visit import default_steps, put_back, visiting
+from .survey import SKIP, Survey, everything
+from .visit import Visit, default_steps, put_back, visiting
 
 __all__ = ["LoaderEngine"]
 
@@ -86,8 +86,12 @@ class LoaderEngine:
             await access.open()
             run = LoaderRun(self._memory, self._chip.family, self.layout, visit)
             await run.begin(survey.pieces[:1])
-            answers = [await run.ask(slot, survey.seconds) for slot in survey.pieces]
-            findings = survey.findings(answers, trusting=spared is not None)
+            try:
+                answers = [await run.ask(slot, survey.seconds) for slot in survey.pieces]
+                findings = survey.findings(answers, trusting=spared is not None)
+            except UnreadableError:
+                log.warning("part of the flash cannot be read: all sectors of the image are programmed again")
+                run, findings = await self._begin_again(visit), everything(plan)
             todo = Plan(findings.filled(await old.read(self._memory, findings.unread)), plan.bytes_written)
             if spared is not None:
                 spared += [sector.start for sector in todo.sectors if not sector.erase]
@@ -95,3 +99,11 @@ class LoaderEngine:
         with trio.CancelScope(shield=True):
             await put_back(lambda: access.note_programmed(self._chip.flash[0].start))
         return todo
+
+    async def _begin_again(self, visit: Visit) -> LoaderRun:
+        """A run that has not asked anything, in a core that is locked up."""
+        await visit.halt()
+        run = LoaderRun(self._memory, self._chip.family, self.layout, visit)
+        await run.begin([SKIP])
+        await run.ask(SKIP, 0.0)
+        return run

@@ -81,16 +81,17 @@ class OldContent:
         return {address: slot.value for address, slot in slots.items()}
 
     async def _read_around(self, memory: Memory, address: int, length: int) -> bytes:
-        """Halve the range until what cannot be read is one unit."""
+        """Halve the range, between units, until what cannot be read is one."""
         try:
             return await memory.read(address, length)
         except AccessFaultError:
-            if length <= self._unit:
+            unit = self._unit
+            middle = max((address + length // 2) // unit, address // unit + 1) * unit
+            if middle >= address + length:
                 log.warning("the flash at 0x%08X cannot be read (an interrupted load?): taken as erased", address)
                 return bytes([self._erased]) * length
-        half = max(length // 2 // WORD * WORD, WORD)
-        first = await self._read_around(memory, address, half)
-        return first + await self._read_around(memory, address + half, length - half)
+        first = await self._read_around(memory, address, middle - address)
+        return first + await self._read_around(memory, middle, address + length - middle)
 
 
 def _inside(known: tuple[int, bytes], new: Mapping[int, bytes]) -> bool:

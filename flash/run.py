@@ -15,7 +15,7 @@ from ..arm.registers_core import Regsel
 from ..probes.access import Batch
 from .controller import explain_status
 from .diagnosis import ATTEMPT, compare_upload, explain_stop
-from .errors import FlashError
+from .errors import FlashError, LoaderError
 from .family import Family
 from .feed import COUNT_MASK, FIRST_LOOK, PATIENCE, PATIENCE_FACTOR, SHORTEST_NAP, Feeder
 from .layout import Layout, Mailbox
@@ -25,12 +25,16 @@ from .stream import Outcome, Piece
 from .verify import mismatch
 from .visit import Visit
 
-__all__ = ["LoaderRun"]
+__all__ = ["LoaderRun", "UnreadableError"]
 
 log = logging.getLogger(__name__)
 
 NAP = 0.25
 """Of the time since the start: when to look again whether a survey has come to its end."""
+
+
+class UnreadableError(LoaderError):
+    """A survey met flash that cannot be read, in a core halted where a fault locks it up."""
 
 
 class LoaderRun:
@@ -83,6 +87,8 @@ class LoaderRun:
             status = await self._visit.status()
             if status.S_HALT and not status.S_RESET_ST and not word & ~COUNT_MASK:
                 await self._go_on_after_fault()
+            elif status.S_LOCKUP and not status.S_RESET_ST and await self._rescue():
+                raise UnreadableError(ATTEMPT, "the core locked up reading the flash", "Load again.")
             elif status.S_HALT or status.S_LOCKUP or status.S_RESET_ST or word & ~COUNT_MASK or waited > limit:
                 await self._fail(waited)
             nap = max(SHORTEST_NAP, NAP * waited)
@@ -90,11 +96,15 @@ class LoaderRun:
     async def _go_on_after_fault(self) -> None:
         """The catch of a fault in a survey: flash that cannot be read. The loader's handler knows what to do."""
         state = await self._visit.look()
-        rescue = await self._memory.read32(self._layout.code + self._layout.loader.mailbox + Mailbox.RESCUE)
+        rescue = await self._rescue()
         if not state.dfsr.VCATCH or state.pc != self._layout.code + self._layout.loader.trap or not rescue:
             raise await explain_stop(self._memory, self._layout, state, 0.0)
         log.warning("part of the flash cannot be read: what an interrupted load leaves; it is programmed again")
         await self._visit.resume()
+
+    async def _rescue(self) -> int:
+        """Where a fault leads to: not 0 while a survey is under way."""
+        return await self._memory.read32(self._layout.code + self._layout.loader.mailbox + Mailbox.RESCUE)
 
     async def feed(self, plan: Plan, pieces: Sequence[Piece], watcher: Watcher | None = None) -> None:
         """Send ``pieces`` and require the loader's good end; ``plan`` is what they carry out."""

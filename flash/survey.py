@@ -16,7 +16,7 @@ from .family import Family
 from .plan import Plan, Run, SectorContent
 from .stream import Operation, raw_crc
 
-__all__ = ["Findings", "Survey", "Verdict", "everything"]
+__all__ = ["SKIP", "Findings", "Survey", "Verdict", "everything"]
 
 HEADER, ENTRY, WORD = 16, 8, 4
 SKIP = struct.pack("<3I", 0, 0, Operation.SKIP)

@@ -131,6 +131,13 @@ class Visit:
         batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_MASKINTS=self._sanitizer.masked))
         await self._memory.run(batch)
 
+    async def halt(self) -> None:
+        """Halt the core, which ends a lockup, too."""
+        batch = Batch()
+        batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_HALT=1, C_MASKINTS=self._sanitizer.masked))
+        batch.poll(DHCSR.address, DHCSR.S_HALT.mask, DHCSR.S_HALT.mask, HALT_SECONDS)
+        await self._memory.run(batch)
+
     async def status(self) -> DHCSR:
         """One read of DHCSR; a reset is remembered."""
         status = DHCSR(await self._memory.read32(DHCSR.address))
@@ -185,11 +192,8 @@ class Visit:
 
     async def leave_after_failure(self) -> None:
         """Halt and undo what can be undone; what fails here goes to the log, because the first failure is raised."""
-        batch = Batch()
-        batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_HALT=1, C_MASKINTS=self._sanitizer.masked))
-        batch.poll(DHCSR.address, DHCSR.S_HALT.mask, DHCSR.S_HALT.mask, HALT_SECONDS)
         try:
-            await self._memory.run(batch)
+            await self.halt()
         except HaltpointError as error:
             log.warning("halting the core: %s", error)
         try:

@@ -14,8 +14,8 @@ from haltpoint.sim.knobs import FaultKnobs
 
 FLASH = 0x0800_0000
 KNOBS = ("unplug", "power_loss", "time_out", "stall", "short", "wait", "fault", "parity")
-STEP = {"wait": 97, "fault": 97, "parity": 97}
-EVERY = 3  # of the transfers of a load
+STEP = {"wait": 211, "fault": 211, "parity": 211}
+EVERY = 8  # of the transfers of a load
 
 
 def outcome(wire: str, knob: str, nth: int) -> tuple[str, int]:
