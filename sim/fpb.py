@@ -127,9 +127,19 @@ class Fpb(Peripheral):
                 length = _it_length(self.core.bus.peek(address - back, 2))
             except BusFault:
                 break
-            if length and self._block_holds(address - back, length, address):
+            if length and self._begins(address - back) and self._block_holds(address - back, length, address):
                 return address - back
         return address
+
+    def _begins(self, address: int) -> bool:
+        """Whether an instruction begins here: not where an odd number of first halves of wide ones comes before."""
+        firsts = 0
+        try:
+            while self.core.bus.peek(address - 2 * firsts - 1, 1)[0] >= _WIDE_HIGH:
+                firsts += 1
+        except BusFault:
+            pass  # the memory begins here
+        return firsts % 2 == 0
 
     def _block_holds(self, it: int, length: int, address: int) -> bool:
         at = it + 2
@@ -142,6 +152,10 @@ class Fpb(Peripheral):
     def _on_match(self, _: int) -> None:
         if not self.core.stepping:
             self.core.engine.stop_before()
+
+
+_WIDE_HIGH = 0xE8
+"""High byte of the first half of a 32-bit instruction, at least (A5.1)."""
 
 
 def _it_length(half: bytes) -> int:

@@ -94,6 +94,19 @@ def test_disabled_comparators_and_a_disabled_unit_stop_nothing() -> None:
     assert bench.read(DHCSR) & 1 << 17
 
 
+@pytest.mark.parametrize("filler", [1, 2])
+def test_a_breakpoint_behind_a_wide_branch_that_ends_like_an_it_instruction(filler: int) -> None:
+    code = Asm(CODE).b("entry")
+    for _ in range(filler):
+        code.half(0xF7FF, 0xBF56)  # b.w, whose second half would be ITETE
+    code.label("entry").movs(1, 1).label("end").b("end")
+    bench = debugged(code)
+    bench.write(FP_COMP, comparator(code.labels["entry"]))
+    bench.run(500)
+    assert bench.read(DFSR) == 3
+    assert bench.register(15) == code.labels["entry"]
+
+
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_a_breakpoint_inside_an_it_block(step: int) -> None:
     code = Asm(CODE).movs(0, 0).label("loop").adds(5, 1).cmp(0, 0)
