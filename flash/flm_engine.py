@@ -21,7 +21,7 @@ from .memory_map import Sector
 from .old import OldContent
 from .plan import Plan, SectorContent
 from .progress import Watcher
-from .sanitize import core_steps
+from .sanitize import TRAPS_OFF, core_steps
 from .steps import Step
 from .visit import visiting
 
@@ -30,6 +30,7 @@ __all__ = ["FlmEngine"]
 log = logging.getLogger(__name__)
 
 WATCHDOG_RELOAD = 0xAAAA
+BASELINE = frozenset({"Cortex-M0", "Cortex-M0+", "Cortex-M1", "Cortex-M23"})
 STACK_LIMITED = frozenset({"Cortex-M33", "Cortex-M35P", "Cortex-M52", "Cortex-M55", "Cortex-M85"})
 
 
@@ -94,11 +95,13 @@ class FlmEngine:
             return await Job(self._core.memory, caller, layout, task).run(sectors)
 
     def _steps(self, layout: CallLayout) -> tuple[Step, ...]:
-        steps = core_steps(layout.base)
         name = self._core.info.name
         if self._chip.known is not None:
-            return (*steps, *self._chip.known.family.preparations)
-        return (*steps, *([CACHES_OFF] if name == "Cortex-M7" else STACK_LIMITS if name in STACK_LIMITED else []))
+            more = self._chip.known.family.preparations
+        else:
+            more = (CACHES_OFF,) if name == "Cortex-M7" else STACK_LIMITS if name in STACK_LIMITED else ()
+        traps = () if name in BASELINE or CACHES_OFF in more else (TRAPS_OFF,)
+        return (*core_steps(layout.base), *traps, *more)
 
     async def _lock(self, sectors: Sequence[SectorContent]) -> None:
         """Where the controller is known: idle, without old errors, and locked, because Init will send the keys.

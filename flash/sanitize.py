@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from ..arm.memory import Memory
 from ..arm.registers_core import Regsel, Special
 from ..arm.registers_debug import DBGKEY, DEMCR, DFSR, DHCSR, FP_CTRL
-from ..arm.registers_system import CFSR, HFSR, MPU_CTRL, SYST_CSR, VTOR
+from ..arm.registers_system import CCR, CFSR, HFSR, MPU_CTRL, SYST_CSR, VTOR
 from ..probes.access import Batch, Slot
 from ..probes.errors import HaltpointError, ProbeError
 from .steps import Step
 
-__all__ = ["Sanitizer", "core_steps"]
+__all__ = ["TRAPS_OFF", "Sanitizer", "core_steps"]
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,14 @@ WAIT_SECONDS = 0.1
 """HSI starts in microseconds; a clock switch takes some cycles."""
 
 FAULT_CATCHES = DEMCR.make(VC_HARDERR=1, VC_INTERR=1, VC_BUSERR=1, VC_STATERR=1, VC_CHKERR=1, VC_NOCPERR=1, VC_MMERR=1)
+
+TRAPS_OFF = Step(
+    "CCR traps",
+    "code that is not ours may access what is not aligned, and divide by zero (B3.2.8)",
+    CCR.address,
+    clear=CCR.make(UNALIGN_TRP=1, DIV_0_TRP=1),
+)
+"""For ARMv7-M and ARMv8-M mainline. Loaders of ours do neither; ARMv6-M always traps the one and has not the other."""
 
 
 def core_steps(vector_table: int) -> tuple[Step, ...]:

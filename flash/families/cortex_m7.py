@@ -13,7 +13,7 @@ __all__ = ["CACHES_OFF"]
 
 CACHES_OFF = Step(
     "CCR",
-    "the caches would keep what is programmed over (B3.2.8)",
+    "the caches would keep what is programmed over; and as in TRAPS_OFF (B3.2.8)",
     CCR.address,
-    clear=CCR.make(DC=1, IC=1),
+    clear=CCR.make(DC=1, IC=1, UNALIGN_TRP=1, DIV_0_TRP=1),
 )

@@ -26,7 +26,7 @@ BOARDS = {
     "m4 over ST-Link V3": "sim:generic-m4,probe=stlink-v3",
 }
 boards = pytest.mark.parametrize("selector", BOARDS.values(), ids=BOARDS)
-SYST_CSR, DHCSR, DEMCR, CTRL = 0xE000_E010, 0xE000_EDF0, 0xE000_EDFC, 0x4001_0004
+SYST_CSR, CCR, DHCSR, DEMCR, CTRL = 0xE000_E010, 0xE000_ED14, 0xE000_EDF0, 0xE000_EDFC, 0x4001_0004
 C_MASKINTS, S_HALT = 1 << 3, 1 << 17
 DEFAULT_RAM = 0x2000_0000
 FLASH = 0x0800_0000
@@ -102,6 +102,18 @@ def test_the_hole_is_no_flash() -> None:
         assert bench.board.read_flash(0x8000, 4) == b"\xc3" * 4
 
     on_flm_board("sim:generic-m4", body, generic("generic-m4"))
+
+
+def test_an_algorithm_that_is_not_aligned_runs_where_firmware_traps_that() -> None:
+    """CCR.UNALIGN_TRP and DIV_0_TRP (DDI0403E B3.2.8)."""
+
+    async def body(bench: FlmBench) -> None:
+        await bench.memory.write32(CCR, 0x218)
+        await bench.load(0x400, noise(100))
+        assert bench.board.read_flash(0x400, 100) == noise(100)
+        assert await bench.memory.read32(CCR) == 0x218
+
+    on_flm_board("sim:generic-m3", body, generic("generic-m3", UNALIGNED=""))
 
 
 @boards

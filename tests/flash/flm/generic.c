@@ -52,6 +52,10 @@ CODE int Init(word address, word clock, word purpose)
 #ifdef INIT_FAILS
     return 1;
 #endif
+#ifdef UNALIGNED
+    if (*(volatile word *)((char *)STATIC(struct state) + 1) == 1)
+        return 6;
+#endif
     if (STATIC(struct state)->magic != 0x600DDA7A || address != START)
         return 7; /* not where it should be, or called for another flash */
     if (STATIC(struct state)->purpose != 0)

@@ -134,6 +134,14 @@ SENTENCES: tuple[Sentence, ...] = (
         option=lambda _facts: "rdp=1",
     ),
     Sentence(
+        "TrustZone",
+        22,
+        "TZEN set: flash, RAM and the flash controller have a secure side",
+        ("TrustZone is in use", "TZEN", "nothing has been touched"),
+        option=lambda _facts: "tzen=1",
+        chips=("stm32u575zi",),
+    ),
+    Sentence(
         "write protection",
         22,
         "the option bytes protect the first sectors",
