@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .armv6m import F091, G071, L051
 from .facts import Facts
-from .mainline import F103, H743, L431, U575
+from .mainline import F103, H743, L152, L431, U575
 
-__all__ = ["CHIPS", "Facts"]
+__all__ = ["CHIPS", "EVERY_CHIP", "Facts"]
 
 CHIPS: dict[str, Facts] = {
     "stm32f091rc": F091,
@@ -17,3 +17,6 @@ CHIPS: dict[str, Facts] = {
     "stm32h743zi": H743,
     "stm32u575zi": U575,
 }
+
+EVERY_CHIP = CHIPS | {"stm32l152re": L152}
+"""One more, a Cortex-M3 with an MPU."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .chips import CHIPS
+from .chips import CHIPS, EVERY_CHIP
 from .rows import PEERS, ROWS, Row
 from .sentences import SENTENCES, Sentence
 from .states import STATES, State
@@ -20,7 +20,7 @@ Every state in the first table is a test on each chip that is named: the board i
 loads an image of an odd length. Then the whole flash is compared byte by byte, every register in the column "put back"
 (and all core registers, the NVIC, DWT and FPB) must read what it read before, and after a reset the image runs.
 `test_hostile_chances` loads one image after the other into mixtures of these states, where each image brings the
-firmware that makes the next mixture: 10 loads on each chip in the test suite, else as many as
+firmware that makes the next mixture: 10 loads on each chip in the test suite (3 on the H743), else as many as
 `HALTPOINT_HOSTILE_LOADS` says.
 
 Not put back: the RAM that the loader uses, CFSR, HFSR and DFSR, the watchdogs' counters.
@@ -28,7 +28,7 @@ Not put back: the RAM that the loader uses, CFSR, HFSR and DFSR, the watchdogs' 
 What other programs do was read in their sources, not tried: {versions}.
 "-" means nothing was found. Black Magic Probe was not looked through, nor anybody for rows 32 and up.
 """
-BOARDS = {chip: f"{facts.core} {chip.removeprefix('stm32')}" for chip, facts in CHIPS.items()}
+BOARDS = {chip: f"{facts.core} {chip.removeprefix('stm32')}" for chip, facts in EVERY_CHIP.items()}
 
 
 def _cells(*cells: str) -> str:
@@ -41,11 +41,17 @@ def _rule(columns: int) -> str:
 
 def _shown(state: State) -> str:
     shown = [chip for chip, facts in CHIPS.items() if state.shown_on(facts)]
+    shown += [chip for chip in EVERY_CHIP if chip not in CHIPS and "mpu" in state.needs]
     if len(shown) == len(CHIPS):
         return "all"
-    if {CHIPS[chip].core for chip in shown} == {facts.core for facts in CHIPS.values()}:
+    if {EVERY_CHIP[chip].core for chip in shown} == {facts.core for facts in CHIPS.values()}:
         return "one of each core"
     return ", ".join(BOARDS[chip] for chip in shown) or "none"
+
+
+def _chips() -> str:
+    more = ", ".join(name for chip, name in BOARDS.items() if chip not in CHIPS)
+    return f"Chips: {', '.join(BOARDS[chip] for chip in CHIPS)}; {more} for its MPU alone."
 
 
 def _chips_of(sentence: Sentence) -> str:
@@ -61,7 +67,7 @@ def _by_row(row: Row) -> list[str]:
 def document() -> str:
     """The whole file."""
     versions = ", ".join(f"{name} ({version})" for name, version in PEERS)
-    lines = [HEAD.format(versions=versions), "Chips: " + ", ".join(BOARDS.values()) + ".", "", "## What is cured", ""]
+    lines = [HEAD.format(versions=versions), _chips(), "", "## What is cured", ""]
     lines += [_cells("", "state", "how the board gets there", "tested on", "Haltpoint", "put back"), _rule(6)]
     for row in ROWS:
         lines += _by_row(row)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .facts import F_CRYSTAL, F_FLASH, F_LEFTOVERS, F_RCC, PAGED_LEFTOVERS, Facts, dma, iwdg, keys, ready
 
-__all__ = ["F103", "H743", "L431", "U575"]
+__all__ = ["F103", "H743", "L152", "L431", "U575"]
 
 F103 = Facts(
     core="M3",
@@ -44,6 +44,17 @@ F103 = Facts(
     },
     mpu=False,
 )
+
+L152 = Facts(
+    core="M3",
+    unlock=keys(0x4002_3C0C),
+    control=0x4002_3C04,
+    leftovers={},
+    kept=(0x4002_3C00, 0x4002_3C04, 0x4002_3800, 0x4002_3808, 0x4002_381C, 0x4002_3824),
+    recipes={},
+    ram_size=80 * 1024,
+)
+"""STM32L152RE (RM0038), for the states of the MPU alone, which the F103 has not."""
 
 L4_FLASH, L4_RCC = 0x4002_2000, 0x4002_1000
 L431 = Facts(

@@ -19,7 +19,7 @@ from support.flash_bench import Bench
 from support.flash_load import extent, noise
 
 from . import living
-from .chips import CHIPS, Facts
+from .chips import EVERY_CHIP, Facts
 from .facts import Ops
 from .firmware import Firmware
 from .states import State
@@ -84,7 +84,7 @@ def meet(
     firmware: bytes | None = None,
 ) -> None:
     """Let the board get into ``states``, connect as a session does, and go on with ``body``."""
-    facts = CHIPS[chip]
+    facts = EVERY_CHIP[chip]
     board = open_board(selector(chip, states, more))
     hurry(board, states)
     if not any(state.blank for state in states):
