@@ -91,6 +91,12 @@ def _wide_branch(first: int, second: int, pc: int) -> tuple[int, ...]:
     return pc + 4 + 2 * _signed(high | (first & 0x3F) << 11 | second & 0x7FF, 20), pc + 4  # B<c> (T3)
 
 
+def _only_waits_or_masks(first: int, second: int) -> bool:
+    """Hints (WFI among them), CPS, barriers, MRS and MSR: for a core that runs freely they are like any other."""
+    wide = first & 0xFF80 == 0xF380 and second & 0xF000 == 0x8000  # A5.3.4
+    return wide or first & 0xFF0F == 0xBF00 or first & 0xFFE8 == 0xB660
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Where the core gets to: ``places`` to stop it at, ``count`` instructions before them, and whether it may loop."""
@@ -118,6 +124,8 @@ class _Range:
     def _plain(self, pc: int) -> int:
         """Where it goes on behind an instruction that goes straight on; 0 if it may not."""
         after = pc + self._size(pc)
+        if _only_waits_or_masks(*self._halves(pc)) and after - self._start <= len(self._code):
+            return after
         return after if straight_end(self._code, self._start, pc, after)[0] == after else 0
 
     def _behind_it_block(self, pc: int) -> int:

@@ -81,6 +81,21 @@ def test_a_line_that_waits_for_an_interrupt_ends(handler: object, options: str) 
 
 
 @PROBES
+def test_a_line_that_sleeps_until_an_interrupt_ends(options: str) -> None:
+    code = Asm(ENTRY).label("loop").wfi().ldr(0, 2).cmp(0, 0).b_if("eq", "loop").label("end").nop().bx(14)
+    program = listing(code)
+
+    async def scenario(bench: Bench) -> None:
+        await prepared(bench)
+        bench.transfers()
+        stop = await over(bench, ENTRY, code.labels["end"])
+        assert (stop.reason, stop.pc) == (StopReason.STEP, code.labels["end"])
+        assert bench.transfers() < 100
+
+    on_board(scenario, code=program, handler=listing(setting()), options=options)
+
+
+@PROBES
 def test_a_step_does_not_keep_interrupts_out_for_ever(options: str) -> None:
     async def scenario(bench: Bench) -> None:
         await prepared(bench, ((0xE000E014, 40), (0xE000E018, 0), (0xE000E010, 7)))

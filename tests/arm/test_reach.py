@@ -56,10 +56,17 @@ def test_both_ways_of_a_branch_are_followed() -> None:
     assert reached([0xD001, NOP, 0xE010, NOP, 0xE030]) == Reach(frozenset({0x28, 0x6C}), 5, loops=False)
 
 
-@pytest.mark.parametrize("odd", [[BX_LR], [0xDF00], [0xBE00], [0xBF30], [0xB662], [0xBD10], [0xE8D0, 0xF001]])
+@pytest.mark.parametrize("odd", [[BX_LR], [0xDF00], [0xBE00], [0xDE00], [0xBD10], [0xE8D0, 0xF001], [0xF7F0, 0xA000]])
 def test_what_must_be_looked_at_by_itself_is_a_place(odd: list[int]) -> None:
     assert reached([NOP, NOP, *odd, NOP]) == Reach(frozenset({4}), 2, loops=False)
     assert reached([*odd, NOP]) == Reach(frozenset({0}), 0, loops=False)
+
+
+@pytest.mark.parametrize(
+    "quiet", [[0xBF30], [0xBF20], [0xB662], [0xF3BF, 0x8F4F], [0xF3EF, 0x8010], [0xF380, 0x8810], [0xF3AF, 0x8003]]
+)
+def test_what_waits_or_masks_is_run_through(quiet: list[int]) -> None:
+    assert reached([NOP, *quiet, NOP]) == Reach(frozenset({2 * len(quiet) + 4}), 3, loops=False)
 
 
 def test_a_call_into_the_range_is_a_place() -> None:
