@@ -11,7 +11,7 @@ demo:
 
 test:
 	@scripts/bootstrap test
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --dist loadfile
 
 # GDB's own tests, where ../shared has their list and board files; ARGS=--short for a selection.
 gdb-suite:

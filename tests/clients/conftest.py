@@ -1,7 +1,8 @@
-"""The libusb replacement, built once, boards for programs that are not ours, and the table of what they cost."""
+"""The libusb replacement, built once, and boards for programs that are not ours."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +33,14 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Firmware]:
 
 
 @pytest.fixture
-def simulate(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Bench]]:
-    """Start a simulated board for this test: ``simulate("sim:stm32f103c8,...", "--option")``."""
+def simulate(
+    shim: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Bench]]:
+    """Start a simulated board for this test: ``simulate("sim:stm32f103c8,...", "--option")``.
+
+    What the programs cost goes with the test's report, wherever the test runs.
+    """
+    COSTS.clear()
     with ExitStack() as stack:
 
         def start(board: str = "sim:stm32f103c8", *options: str, trace: bool = False) -> Bench:
@@ -43,17 +50,4 @@ def simulate(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
             return stack.enter_context(opened())
 
         yield start
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what each command of each client moved over USB."""
-    if not COSTS:
-        return
-    terminalreporter.section("USB transfers of other programs")
-    width = max(len(f"{cost.client} {cost.command}") for cost in COSTS)
-    terminalreporter.write_line(f"{'command':{width}}  bulk OUT  bulk IN  bytes OUT  bytes IN  wall s")
-    for cost in COSTS:
-        terminalreporter.write_line(
-            f"{cost.client + ' ' + cost.command:{width}}  {cost.bulk_out:8}  {cost.bulk_in:7}  "
-            f"{cost.bytes_out:9}  {cost.bytes_in:8}  {cost.seconds:6.1f}"
-        )
+    request.node.user_properties += [("cost", asdict(cost)) for cost in COSTS]

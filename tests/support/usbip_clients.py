@@ -40,7 +40,7 @@ class Cost:
 
 
 COSTS: list[Cost] = []
-"""What ran in this session, in order; printed at its end."""
+"""What ran in the present test; it goes with the test's report."""
 
 
 # --- what has to be there
