@@ -105,9 +105,9 @@ def test_the_seventh_breakpoint_is_refused_with_the_number_there_is(through: str
 
 def test_stepping_stays_out_of_the_interrupt_handler(through: str) -> None:
     with serving(BOARD + through) as server:
-        # SysTick every 60 cycles instead of every 8000.
-        often = ["set {int} 0xe000e014 = 60", "set {int} 0xe000e018 = 0"]
-        commands = ["break wait_ms", "continue", "delete", *often, "print ticks", *["stepi 8"] * 10, "print ticks"]
+        # SysTick every 41 cycles instead of every 8000.
+        often = ["set {int} 0xe000e014 = 40", "set {int} 0xe000e018 = 0"]
+        commands = ["break wait_ms", "continue", "delete", *often, "print ticks", *["stepi 8"] * 8, "print ticks"]
         transcript = run_gdb(server.port, [*commands, "info symbol $pc"])
     assert "SysTick_Handler" not in transcript
     assert re.search(r"wait_ms( \+ \d+)? in section \.text", transcript)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.forked import Forked, fork_haltpoint
 from support.tee import Tee
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,7 @@ class Server:
     ``listening`` is its own.
     """
 
-    process: subprocess.Popen[str]
+    process: Forked
     tee: Tee
     listening: int
     greeting: str
@@ -42,16 +43,15 @@ class Server:
         """Ask it to end; its exit status and what it wrote to stderr."""
         self.process.terminate()
         _, errors = self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode is not None
         return self.process.returncode, errors
 
 
 @contextmanager
 def serving(probe: str, *options: str) -> Iterator[Server]:
     """`haltpoint serve` on a free port; killed at the end if it still runs. Fails for what the tee objects to."""
-    command = [sys.executable, "-m", "haltpoint", "serve", "--probe", probe, "--port", "0", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = fork_haltpoint(["serve", "--probe", probe, "--port", "0", *options])
     try:
-        assert process.stdout is not None
         greeting = ""
         while not (match := READY.search(greeting)):
             line = process.stdout.readline()
