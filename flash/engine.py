@@ -74,7 +74,9 @@ class LoaderEngine:
             if not spared:
                 raise
             log.warning("%s Sectors that looked blank had not been erased: trying again with them erased.", error)
-        return await self._program(plan, old, watcher, None)
+        lost = await old.read_lost(self._memory)
+        again = Plan(tuple(sector.recalled(lost) for sector in plan.sectors), plan.bytes_written)
+        return await self._program(again, old, watcher, None)
 
     async def _program(self, plan: Plan, old: OldContent, watcher: Watcher | None, spared: list[int] | None) -> Plan:
         """One visit. ``spared`` takes the sectors that are not erased because they are blank; None: there are none."""

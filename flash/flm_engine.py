@@ -86,7 +86,8 @@ class FlmEngine:
             if not task.spared:
                 raise
             log.warning("%s Sectors that looked blank had not been erased: trying again with them erased.", error)
-        return await self._visit(layout, sectors, replace(task, trusting=False))
+        lost = await task.old.read_lost(self._core.memory)
+        return await self._visit(layout, [sector.recalled(lost) for sector in sectors], replace(task, trusting=False))
 
     async def _visit(self, layout: CallLayout, sectors: Sequence[SectorContent], task: Task) -> list[SectorContent]:
         async with visiting(self._core, self._steps(layout)) as visit:

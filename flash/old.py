@@ -33,11 +33,6 @@ class OldContent:
         """All of it is in the flash again."""
         self._known = []
 
-    @property
-    def in_doubt(self) -> bool:
-        """Whether a load has been interrupted."""
-        return bool(self._known)
-
     async def read(self, memory: Memory, ranges: Sequence[tuple[int, int]]) -> dict[int, bytes]:
         """The content of these ranges (address, length), by address; what an interrupted load took away included."""
         old = {address: self._mend(address, data) for address, data in (await self._read(memory, ranges)).items()}

@@ -90,6 +90,17 @@ class SectorContent:
             content[offset : offset + length] = old.get(self.start + offset, content[offset : offset + length])
         return replace(self, content=bytes(content), erase=True, kept=())
 
+    def recalled(self, old: Mapping[int, bytes]) -> SectorContent:
+        """The same sector, those of its kept ranges known that are in ``old``, by address."""
+        content, kept = bytearray(self.content), []
+        for offset, length in self.kept:
+            data = old.get(self.start + offset, b"")
+            if len(data) == length:
+                content[offset : offset + length] = data
+            else:
+                kept.append((offset, length))
+        return replace(self, content=bytes(content), kept=tuple(kept))
+
     def runs(self, erased: int, unit: int = WORD) -> Iterator[Run]:
         """What must be programmed after erasing: the content without its longer gaps of the erased value.
 
