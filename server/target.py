@@ -303,6 +303,7 @@ class Target:
         region = self._region(address)
         if self.plain_flash is not None and address in self.plain_flash:
             await self.halt()
+            await self._restore_flash()
             await self.plain_flash.write(address, data)
             return
         if region is not None and region.kind != "ram":
@@ -374,8 +375,8 @@ class Target:
         if self.flash is None:
             return ""
         self._reads.forget()
-        await self._restore_flash()
         try:
+            await self._restore_flash()
             return str(await self.flash.finish())
         except HaltpointError:
             self.flash.discard()

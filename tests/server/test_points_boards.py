@@ -13,6 +13,7 @@ from support.rsp_client import RspClient
 from haltpoint.flash.chips import identify
 from haltpoint.flash.session import FlashSession
 from haltpoint.server.flash_breakpoints import FlashBreakpoints
+from haltpoint.server.plain_flash import PlainFlash
 from haltpoint.server.session import Session
 from haltpoint.server.target import Target
 
@@ -152,6 +153,26 @@ def test_a_load_forgets_them_and_finds_the_flash_as_it_was() -> None:
         assert bench.board.read_flash(0x08000000, 0x300) == before[:0x300]
         assert bench.board.read_flash(0x08000300, 4) == b"new!"
         assert bench.core.breakpoints.in_flash == {}
+
+    debugged(scenario, ROUND)
+
+
+def test_a_plain_write_to_the_place_of_one_stays() -> None:
+    """A client without a memory map loads a changed program over the one that has breakpoints in it."""
+
+    async def scenario(bench: Bench, target: Target, gdb: RspClient) -> None:
+        before = bench.board.read_flash(0x08000000, 0x400)
+        assert target.flash is not None
+        target.plain_flash = PlainFlash(target.flash, target.regions or ())
+        for place in PLACES:
+            await gdb.ask(b"Z1,%x,2" % place)
+        await gdb.ask(b"vCont;c")
+        changed = max(bench.core.breakpoints.in_flash)
+        assert await gdb.ask(b"M%x,2:01c0" % changed) == b"OK"
+        assert await gdb.ask(b"m%x,2" % changed) == b"01c0"
+        assert await gdb.ask(b"D") == b"OK"
+        offset = changed - 0x08000000
+        assert bench.board.read_flash(0x08000000, 0x400) == before[:offset] + b"\x01\xc0" + before[offset + 2 :]
 
     debugged(scenario, ROUND)
 
