@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .registers_core import XPSR, Regsel, advance_it_state
+from .thumb import branch
 
 __all__ = ["Instruction", "Outcome", "passes"]
 
@@ -24,10 +25,6 @@ class Outcome:
 
     registers: Mapping[int, int]
     load: tuple[int, int] | None = None
-
-
-def _sign(value: int, bits: int) -> int:
-    return value - (1 << bits) if value >> (bits - 1) else value
 
 
 def passes(condition: int, xpsr: int) -> bool:
@@ -109,8 +106,8 @@ class Instruction:
     def _base(self) -> int:
         return self.pc + 4 & ~3
 
-    def _jump(self, offset: int) -> Outcome:
-        return Outcome({Regsel.PC: self.pc + 4 + offset & 0xFFFF_FFFF})
+    def _jump(self) -> Outcome:
+        return Outcome({Regsel.PC: branch(self.first, self.second, self.pc)[0] & 0xFFFF_FFFF})
 
     def load_literal(self, _: Mapping[int, int]) -> Outcome:
         """LDR Rt, [PC, #imm8]."""
@@ -122,18 +119,17 @@ class Instruction:
 
     def branch_if(self, registers: Mapping[int, int]) -> Outcome:
         """B<c>."""
-        holds = passes(self.first >> 8 & 0xF, registers[Regsel.XPSR])
-        return self._jump(_sign(self.first << 1 & 0x1FF, 9)) if holds else Outcome({})
+        return self._jump() if passes(self.first >> 8 & 0xF, registers[Regsel.XPSR]) else Outcome({})
 
     def branch(self, _: Mapping[int, int]) -> Outcome:
-        """B."""
-        return self._jump(_sign(self.first << 1 & 0xFFF, 12))
+        """B, B.W."""
+        return self._jump()
 
     def branch_if_zero(self, registers: Mapping[int, int]) -> Outcome:
         """CBZ, CBNZ."""
         zero = not registers[self.first & 7]
         wanted = not self.first >> 11 & 1
-        return self._jump((self.first >> 9 & 1) << 6 | (self.first >> 3 & 0x1F) << 1) if zero == wanted else Outcome({})
+        return self._jump() if zero == wanted else Outcome({})
 
     def call_register(self, registers: Mapping[int, int]) -> Outcome:
         """BLX Rm."""
@@ -141,20 +137,13 @@ class Instruction:
         xpsr = registers[Regsel.XPSR] & ~_THUMB | (_THUMB if target & 1 else 0)
         return Outcome({Regsel.LR: self.pc + 2 | 1, Regsel.PC: target & ~1, Regsel.XPSR: xpsr})
 
-    def branch_wide(self, _: Mapping[int, int]) -> Outcome:
-        """B.W, BL."""
-        sign = self.first >> 10 & 1
-        one, two = ((self.second >> bit & 1) ^ sign ^ 1 for bit in (13, 11))
-        offset = sign << 24 | one << 23 | two << 22 | (self.first & 0x3FF) << 12 | (self.second & 0x7FF) << 1
-        link: dict[int, int] = {Regsel.LR: self.pc + 4 | 1} if self.second & 0x4000 else {}
-        return Outcome({**link, **self._jump(_sign(offset, 25)).registers})
+    def call(self, _: Mapping[int, int]) -> Outcome:
+        """BL."""
+        return Outcome({Regsel.LR: self.pc + 4 | 1, **self._jump().registers})
 
     def branch_if_wide(self, registers: Mapping[int, int]) -> Outcome:
         """B<c>.W."""
-        if not passes(self.first >> 6 & 0xF, registers[Regsel.XPSR]):
-            return Outcome({})
-        offset = (self.first >> 10 & 1) << 20 | (self.second >> 11 & 1) << 19 | (self.second >> 13 & 1) << 18
-        return self._jump(_sign(offset | (self.first & 0x3F) << 12 | (self.second & 0x7FF) << 1, 21))
+        return self._jump() if passes(self.first >> 6 & 0xF, registers[Regsel.XPSR]) else Outcome({})
 
     def load_wide(self, _: Mapping[int, int]) -> Outcome:
         """LDR.W Rt, [PC, #imm12]."""
@@ -176,7 +165,8 @@ _NARROW = (
     (0xFF87, 0x4780, Instruction.call_register),
 )
 _WIDE_ONES = (
-    (0xF800, 0xF000, 0x9000, 0x9000, Instruction.branch_wide),
+    (0xF800, 0xF000, 0xD000, 0xD000, Instruction.call),
+    (0xF800, 0xF000, 0xD000, 0x9000, Instruction.branch),
     (0xF800, 0xF000, 0xD000, 0x8000, Instruction.branch_if_wide),
     (0xFF7F, 0xF85F, 0x0000, 0x0000, Instruction.load_wide),
     (0xFBFF, 0xF2AF, 0x8000, 0x0000, Instruction.address_wide),

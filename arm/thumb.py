@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Reach", "reach", "straight_end"]
+__all__ = ["Reach", "branch", "reach", "straight_end"]
 
 # (mask, value) of 16-bit instructions that end a straight piece.
 _NARROW_ENDS = (
@@ -91,6 +91,14 @@ def _wide_branch(first: int, second: int, pc: int) -> tuple[int, ...]:
     return pc + 4 + 2 * _signed(high | (first & 0x3F) << 11 | second & 0x7FF, 20), pc + 4  # B<c> (T3)
 
 
+def branch(first: int, second: int, pc: int) -> tuple[int, ...]:
+    """Where a branch at ``pc`` leads, and where it goes on if it is not taken; () for any other instruction.
+
+    BL counts as one that is always taken.
+    """
+    return _wide_branch(first, second, pc) if first >= _WIDE else _narrow_branch(first, pc)
+
+
 def _only_waits_or_masks(first: int, second: int) -> bool:
     """Hints (WFI among them), CPS, barriers, MRS and MSR: for a core that runs freely they are like any other."""
     wide = first & 0xFF80 == 0xF380 and second & 0xF000 == 0x8000  # A5.3.4
@@ -148,11 +156,11 @@ class _Range:
         if not self._start <= pc < self._end or len(self._code) < pc - self._start + size:
             return ()
         first, second = self._halves(pc)
-        branch = _wide_branch(first, second, pc) if size == 4 else _narrow_branch(first, pc)
-        if branch:
-            inward = any(self._start <= target < self._end for target in branch)
+        targets = branch(first, second, pc)
+        if targets:
+            inward = any(self._start <= target < self._end for target in targets)
             # A call into the range itself comes back to where nothing can be said of.
-            return () if size == 4 and second & 0xD000 == 0xD000 and inward else branch
+            return () if size == 4 and second & 0xD000 == 0xD000 and inward else targets
         after = self._plain(pc) or self._behind_it_block(pc)
         return (after,) if after else ()
 
