@@ -237,10 +237,18 @@ async def _optsr(to: OptionWriter) -> None:
 
 
 async def _product_state(to: OptionWriter) -> None:
-    """H5: write protection alone; what the readout protection was is a life cycle that only ST's tools go back in."""
+    """H5: write protection alone; what the readout protection was is a life cycle that only ST's tools go back in.
+
+    All registers are stored at once, so what firmware may have asked for in the others gives way to what is in force.
+    """
     control = to.at(0x1C)
     await to.open(to.at(0x0C), control, OPTLOCK)
     batch = Batch()
+    current, current2 = batch.read(to.at(0x50)), batch.read(to.at(0x70))
+    await to.memory.run(batch)
+    batch = Batch()
+    to.write(batch, "OPTSR_PRG", to.at(0x54), current.value & ~0xFF00 | to.readout.none << to.readout.lsb)
+    batch.write(to.at(0x74), current2.value)
     for bank in range(2):
         batch.write(to.at(0xEC + 0x100 * bank), 0xFF if to.chip.family.name == "STM32H503" else ALL)
     batch.write(control, OPTSTART)

@@ -5,6 +5,9 @@ Only ever called because a user has asked for just that, in so many words.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
+
 import trio
 
 from ..arm.core import CortexM
@@ -19,6 +22,8 @@ from .sanitize import Sanitizer
 from .visit import default_steps
 
 __all__ = ["FlashGuard", "consequence", "unlock"]
+
+log = logging.getLogger(__name__)
 
 ATTEMPT = "Unlocking the flash"
 RESET_SECONDS = 0.05
@@ -40,7 +45,8 @@ def consequence(chip: Chip, state: ProtectionState) -> str:
 async def unlock(core: CortexM, chip: Chip) -> list[str]:
     """Bring readout protection to level 0 and remove write protection; lines about what was done.
 
-    The core is reset and halted afterwards. Raises ProtectedError for what cannot be removed, FlashError where
+    The core is reset and halted afterwards. Cancellation waits for that: option bytes half written could lock the chip
+    for good, and an erase goes on by itself. Raises ProtectedError for what cannot be removed, FlashError where
     the chip does not do it, and what Memory raises.
     """
     async with core.memory.exclusive():
@@ -50,8 +56,9 @@ async def unlock(core: CortexM, chip: Chip) -> list[str]:
             return [consequence(chip, state)]
         if core.stop is None:
             await core.halt()
-        await _write(core, chip, guarded=bool(state.guarded))
-        await core.reset(halt=True)
+        with trio.CancelScope(shield=True):
+            await _write(core, chip, guarded=bool(state.guarded))
+            await core.reset(halt=True)
         after = await read_protection(core.memory, chip)
     if after.locked:
         what = "readout protection" if after.level else "write protection"
@@ -103,7 +110,10 @@ def _require_possible(chip: Chip, state: ProtectionState) -> None:
 
 
 async def _write(core: CortexM, chip: Chip, *, guarded: bool) -> None:
-    """With the core's surroundings made harmless as for a loader: HSI runs, no DMA, no watchdog bites."""
+    """With the core's surroundings made harmless as for a loader: HSI runs, no DMA, no watchdog bites.
+
+    Not to be cancelled.
+    """
     memory = core.memory
     sanitizer = Sanitizer(memory, default_steps(chip))
     access = FlashAccess(memory, chip.family, [1])
@@ -113,9 +123,16 @@ async def _write(core: CortexM, chip: Chip, *, guarded: bool) -> None:
         await access.open()
         await WRITERS[chip.family.name](OptionWriter.of(memory, chip, guarded=guarded))
     except HaltpointError:
-        with trio.CancelScope(shield=True):
-            await access.close()
-            await sanitizer.restore()
+        for part in (access.close, sanitizer.restore):
+            await _try(part)
         raise
     await trio.sleep(RESET_SECONDS)
     await sanitizer.restore(after_reset=True)
+
+
+async def _try(part: Callable[[], Awaitable[None]]) -> None:
+    """What fails here goes to the log, because the first failure is raised."""
+    try:
+        await part()
+    except HaltpointError as error:
+        log.warning("putting the target back: %s", error)

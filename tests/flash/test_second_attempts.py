@@ -1,4 +1,4 @@
-"""Sectors that looked blank and did not take their content are erased after all; what the first attempt erased is kept."""
+"""Sectors that looked blank and refuse their content are erased after all; what the first attempt erased is kept."""
 
 from __future__ import annotations
 

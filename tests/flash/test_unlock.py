@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from support.flash_bench import FLASH, Bench, on_board
 
 from haltpoint.arm.core import ConnectMode
@@ -99,6 +100,24 @@ def test_write_protection_alone_costs_nothing(board: str) -> None:
         assert not (await read_protection(bench.memory, bench.chip)).locked
 
     on_board(f"sim:{board},wrp=0", test)
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.01, 0.03])
+def test_cancellation_leaves_no_option_bytes_half_written(seconds: float) -> None:
+    """An erased area alone would mean level 1, of a chip that was not protected before."""
+
+    async def test(bench: Bench) -> None:
+        await fill(bench)
+        with trio.move_on_after(seconds) as scope:
+            await unlock(bench.core, bench.chip)
+        assert scope.cancelled_caught
+        bench.board.power(on=False)
+        bench.board.power(on=True)
+        await bench.core.connect(ConnectMode.HALT)
+        assert not (await read_protection(bench.memory, bench.chip)).locked
+        assert bench.board.read_flash(FLASH, 1024) == bytes(range(256)) * 4
+
+    on_board("sim:stm32f103c8,wrp=0", test)
 
 
 @pytest.mark.parametrize("board", FAMILIES)
