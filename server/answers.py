@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import trio
 
-from ..probes.errors import HaltpointError, LinkError, ProbeGoneError
+from ..probes.errors import HaltpointError
 from .client import Client
 from .handlers import HANDLERS
 from .line import Line, SessionOver
@@ -139,11 +139,8 @@ class Answers:
         """What ``call`` returns; errors become replies, because no packet may stay without an answer."""
         try:
             return await call()
-        except ProbeGoneError as error:
-            self._client.probe_lost = True
-            return Failure(str(error))
         except HaltpointError as error:
-            self._client.target.link_in_doubt |= isinstance(error, LinkError)
+            self._client.take_note(error)
             return Failure(str(error))
         except SessionOver:
             return Failure("The client left while its packet was carried out.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from ..probes.errors import UserError
+from ..probes.errors import HaltpointError, LinkError, ProbeGoneError, UserError
 from .intercept import Interceptor
 from .packets.file_io import FileReply
 from .target import Target
@@ -50,6 +50,11 @@ class Client:
     """The program has ended with this status, and the client has not run it anew since."""
     told_to_flush: bool = False
     """The user has been told once how to make GDB look at the registers again."""
+
+    def take_note(self, error: HaltpointError) -> None:
+        """What an error that came from the target says of the probe and of the link; for whoever catches one."""
+        self.probe_lost |= isinstance(error, ProbeGoneError)
+        self.target.link_in_doubt |= isinstance(error, LinkError)
 
     async def say(self, text: str) -> None:
         """Text for the client's console, line ends included."""

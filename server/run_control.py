@@ -15,7 +15,7 @@ from functools import partial
 from typing import ClassVar
 
 from ..arm.stop import Stop, StopReason
-from ..probes.errors import HaltpointError, LinkError, ProbeGoneError
+from ..probes.errors import HaltpointError
 from .answers import Answers
 from .client import Client
 from .intercept import Exited, Outcome, intercepted
@@ -141,14 +141,12 @@ class RunControl(ABC):
     async def _settle(self, stop: Stop) -> Outcome:
         try:
             return await intercepted(self.client, stop)
-        except ProbeGoneError as error:
-            self.client.probe_lost = True
-            await self.client.say(f"{error}\n")
-            raise SessionOver(str(error)) from None
         except HaltpointError as error:
-            self.client.target.link_in_doubt |= isinstance(error, LinkError)
+            self.client.take_note(error)
             log.warning("%s", error)
             await self.client.say(f"{error}\n")
+            if self.client.probe_lost:
+                raise SessionOver(str(error)) from None
             return stop
 
     async def _go_on(self) -> None:
@@ -156,6 +154,8 @@ class RunControl(ABC):
         try:
             await self._again()
         except HaltpointError as error:
+            self.client.take_note(error)
+            log.warning("%s", error)
             await self.client.say(f"{error}\n")
             await self.report(unreadable_stop_reply())
 

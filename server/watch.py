@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from ..arm.stop import Stop
-from ..probes.errors import HaltpointError, LinkError, ProbeGoneError
+from ..probes.errors import HaltpointError
 from .client import Client
 from .line import SessionOver
 
@@ -59,13 +59,11 @@ class Watch:
                 stop = await call()
         except trio.TooSlowError:
             await self._say(f"The target did not answer within {TARGET_DEADLINE:g} s.")
-        except ProbeGoneError as error:
-            self._client.probe_lost = True
-            await self._say(str(error))
-            raise SessionOver(str(error)) from None
         except HaltpointError as error:
-            self._client.target.link_in_doubt |= isinstance(error, LinkError)
+            self._client.take_note(error)
             await self._say(str(error))
+            if self._client.probe_lost:
+                raise SessionOver(str(error)) from None
         else:
             self._trouble = ""
             return stop

@@ -11,7 +11,7 @@ from support.fake_target import FakeBoard
 from support.rsp_client import session
 
 from haltpoint.arm.stop import Stop, StopReason
-from haltpoint.probes.errors import TargetError, UserError
+from haltpoint.probes.errors import LinkError, TargetError, UserError
 from haltpoint.server.client import Client
 from haltpoint.server.intercept import Exited, Outcome
 from haltpoint.server.packets.file_io import FileReply
@@ -116,6 +116,22 @@ async def test_console_output_comes_before_the_stop_reply(board: FakeBoard) -> N
         await gdb.ask(b"Z1,8000110,2")
         await gdb.ask(b"vCont;c")
         assert gdb.console == "hello\n"
+
+
+async def test_a_core_that_cannot_be_let_run_on_is_connected_to_anew(board: FakeBoard) -> None:
+    async def loses_power(_client: Client, _stop: Stop) -> Outcome:
+        board.core.failure = LinkError("Resuming", "no answer came", "Check the cable.")
+        return None
+
+    board.target.interceptors.append(Deals(loses_power))
+    async with session(board) as gdb:
+        await gdb.ask(b"Z1,8000110,2")
+        assert (await gdb.ask(b"vCont;c")).startswith(b"T02thread:1;")
+        assert "no answer came" in gdb.console
+        board.core.failure = None
+        board.core.calls.clear()
+        assert await gdb.ask(b"qRcmd," + b"halt".hex().encode()) == b"OK"
+        assert board.core.calls[0] == "connect halt"
 
 
 async def test_a_failing_interceptor_is_a_sentence_and_the_stop(board: FakeBoard) -> None:
