@@ -9,11 +9,14 @@ from .command import Command
 
 __all__ = ["COMMANDS"]
 
+LETTERS = {1: "b", 2: "h", 4: "w"}
+"""By size in bytes."""
+
 LINE = 32
 """Bytes shown in a line."""
 
 MOST = 0x1000
-"""Bytes shown by one command."""
+"""Bytes shown or written by one command."""
 
 
 def _number(text: str, what: str) -> int:
@@ -27,7 +30,7 @@ def _number(text: str, what: str) -> int:
 
 
 def _shows(size: int) -> Command:
-    letter = {1: "b", 2: "h", 4: "w"}[size]
+    letter = LETTERS[size]
 
     async def run(client: Client, arguments: list[str]) -> None:
         if not arguments:
@@ -51,7 +54,7 @@ def _writes(size: int) -> Command:
     async def run(client: Client, arguments: list[str]) -> None:
         await _write(client, size, arguments)
 
-    return Command((f"mw{ {1: 'b', 2: 'h', 4: 'w'}[size] }", f"write{8 * size}"), run, arguments="...")
+    return Command((f"mw{LETTERS[size]}", f"write{8 * size}"), run, arguments="...")
 
 
 async def _write(client: Client, size: int, arguments: list[str]) -> None:
@@ -62,7 +65,9 @@ async def _write(client: Client, size: int, arguments: list[str]) -> None:
     count = _number(arguments[2], "the count") if len(arguments) > 2 else 1
     if value >> 8 * size:
         raise UserError(f"Writing {value:#x}", f"it does not fit {8 * size} bits", "Write more bits at once.")
-    await client.target.write_memory(address, value.to_bytes(size, "little") * min(count, MOST // size))
+    if count * size > MOST:
+        raise UserError(f"Writing {count * size} bytes", f"a command writes {MOST} at most", "Write them by several.")
+    await client.target.write_memory(address, value.to_bytes(size, "little") * count)
 
 
 async def _registers(client: Client, arguments: list[str]) -> None:

@@ -47,7 +47,7 @@ _SENTENCES: dict[tuple[str, ...], str] = {
         "GDB's 'compare-sections' compares the target with the program."
     ),
     ("gdb_flash_program", "gdb flash_program", "gdb_memory_map", "gdb memory_map"): (
-        "GDB always gets a memory map and always programs flash by 'load'."
+        "GDB gets a memory map and programs flash by 'load', unless the server runs with --memory-map off."
     ),
     ("gdb_breakpoint_override", "gdb breakpoint_override"): (
         "Breakpoints in flash take comparators, those in RAM instructions; nothing needs to be overridden."
@@ -59,7 +59,7 @@ _SENTENCES: dict[tuple[str, ...], str] = {
         "Every fault stops the core before its handler runs, and says what happened."
     ),
     ("cortex_m maskisr", "set step-into-interrupts", "set step-into-interrupt"): (
-        "A step never ends in an interrupt handler: interrupts wait until the core runs."
+        "A step does not end in an interrupt handler, unless it meets a breakpoint there."
     ),
     ("tpwr", "target_power", "power"): "Haltpoint does not switch the target's supply.",
     ("connect_srst", "connect_rst", "attach"): (

@@ -6,11 +6,11 @@ from typing import NoReturn
 
 from .arguments import Buffer, Name, Refused
 from .client_console import ClientConsole
-from .host import CONSOLE, EACCES, EBADF, ENOSYS, STDIN
+from .host import CONSOLE, EACCES, EBADF, ENOSYS, STDIN, no_command
 
 __all__ = ["ConsoleHost"]
 
-NO_FILES = "files are there with --semihosting gdb (GDB's own) or with --semihosting-root DIR"
+NO_FILES = "files are there with --semihosting gdb (GDB's own) or with --semihosting server --semihosting-root DIR"
 
 
 class ConsoleHost:
@@ -69,7 +69,7 @@ class ConsoleHost:
 
     async def system(self, command: Name) -> int:
         """Refused."""
-        raise Refused(EACCES, f"It wants the command '{command}' to be carried out; only --semihosting gdb does that.")
+        raise Refused(EACCES, no_command(command))
 
     async def close_all(self) -> None:
         """Nothing is ever open."""

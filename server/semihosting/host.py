@@ -13,7 +13,7 @@ from typing import Final, NoReturn, Protocol
 from .arguments import Buffer, Name, Refused
 
 __all__ = ["CONSOLE", "EACCES", "EBADF", "EINVAL", "EIO", "EMFILE", "ENOENT", "ENOSYS", "STDERR", "STDIN", "STDOUT"]
-__all__ += ["Host", "Interrupted", "Mode", "NotYet", "refuse_system_error"]
+__all__ += ["Host", "Interrupted", "Mode", "NotYet", "no_command", "refuse_system_error"]
 
 ENOENT: Final = 2
 EIO: Final = 5
@@ -79,6 +79,11 @@ class Mode:
 def refuse_system_error(error: OSError) -> NoReturn:
     """Raise Refused with the program's number for an error of this machine's."""
     raise Refused(_FROM_SYSTEM.get(error.errno or 0, EUNKNOWN)) from error
+
+
+def no_command(command: Name) -> str:
+    """The sentence of hosts that start no programs."""
+    return f"It wants the command '{command}' to be carried out; only --semihosting gdb does that."
 
 
 class Host(Protocol):

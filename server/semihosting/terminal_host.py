@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .arguments import Buffer, Name, Refused
-from .host import CONSOLE, EACCES, EIO, Mode
+from .host import CONSOLE, EACCES, EIO, Mode, no_command
 from .rooted import Rooted
 from .terminal import Terminal
 
@@ -97,7 +97,7 @@ class TerminalHost:
 
     async def system(self, command: Name) -> int:
         """Refused: a program on the target does not start programs here."""
-        raise Refused(EACCES, f"It wants the command '{command}' to be carried out; only --semihosting gdb does that.")
+        raise Refused(EACCES, no_command(command))
 
     async def close_all(self) -> None:
         """See Host."""

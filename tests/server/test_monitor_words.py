@@ -281,6 +281,7 @@ async def test_memory_is_shown_and_written(board: FakeBoard) -> None:
     [
         ("mdw", "no address"),
         ("mdw here", "no number"),
+        ("mww 0x20000000 0 0x401", "Writing 4100 bytes failed: a command writes 4096 at most."),
         ("mwb 0x20000000 256", "does not fit 8 bits"),
         ("mww 0x08000000 1", "plain writes do not change"),
         ("mdw 0x30000000", "FAULT"),

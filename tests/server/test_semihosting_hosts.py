@@ -44,7 +44,7 @@ def test_gdbs_console_shows_output_and_there_are_no_files(selector: str, caplog:
     on_semihosting_board(scenario, CONSOLE, selector=selector)
     sentence = (
         f"SYS_OPEN of the program's at {BKPT:#010x} answers -1. It opens '/etc/passwd'; files are there with "
-        "--semihosting gdb (GDB's own) or with --semihosting-root DIR."
+        "--semihosting gdb (GDB's own) or with --semihosting server --semihosting-root DIR."
     )
     assert said(caplog).count(sentence) == 1, "however often it tries"
 
