@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 async def load(board: BoardTarget, image: Image) -> str:
     """Program ``image``, verify it, reset the chip into it; a line for the user.
 
-    Bytes of a sector that the image does not cover are kept. Raises HaltpointError; ImageError for an image that
-    does not fit the flash comes before anything has been erased.
+    Bytes of a sector that the image does not cover are kept, unless the board was opened to erase them. Raises
+    HaltpointError; ImageError for an image that does not fit the flash comes before anything has been erased.
     """
     target = await board.acquire()
     flash = target.flash

@@ -82,7 +82,7 @@ class Points:
         return len(self._breakpoints) + len(self._watches)
 
     def clear(self) -> None:
-        """The client is gone, and core control has taken everything out."""
+        """The client is gone; core control takes everything out when it detaches."""
         self._breakpoints.clear()
         self._watches.clear()
 

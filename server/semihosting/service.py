@@ -63,7 +63,7 @@ class Semihosting:
         self._told: set[str] = set()
 
     def use(self, kind: HostKind) -> None:
-        """Change the host; files stay open nowhere."""
+        """Change the host; at the next call the files that are open here are closed; GDB's are left to GDB."""
         self.options = replace(self.options, kind=kind)
         self._client = None
 
