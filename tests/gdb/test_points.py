@@ -116,11 +116,11 @@ def test_breakpoints_of_all_kinds(firmware: Path, through: str) -> None:
     assert "breakpoint already hit 2 times" in seen.transcript
 
 
-def test_a_condition_in_a_loop_costs_no_packets(firmware: Path) -> None:
+def test_a_condition_in_a_loop_costs_no_packets(firmware: Path, through: str) -> None:
     """Two hundred false hits between one continue and its stop, and GDB says nothing in between."""
     seen = debug(
         firmware,
-        "",
+        through,
         ["tbreak count", "continue", f"break points.c:{in_loop()} if i == 200",
          "continue", "print i", "print sum"],
     )  # fmt: skip
@@ -137,16 +137,16 @@ def in_loop() -> int:
     return next(number for number, line in enumerate(lines, 1) if "in the loop" in line)
 
 
-def test_dprintf(firmware: Path) -> None:
+def test_dprintf(firmware: Path, through: str) -> None:
     formatted = r'dprintf square,"square of %d, %s, limit %u\n", value, &greeting[0], limit'
-    seen = debug(firmware, "", ["set dprintf-style agent", formatted, "break one", "continue", "continue"])
+    seen = debug(firmware, through, ["set dprintf-style agent", formatted, "break one", "continue", "continue"])
     assert seen.transcript.count("square of 3, hello, limit 7") == 2
     assert seen.transcript.count("Breakpoint 2, one") == 2
     assert any(";cmds:" in packet for packet in seen.packets)
     assert seen.count("vCont;s") == 1, "off the breakpoint at one, and no other"
 
 
-def test_stepping_commands(firmware: Path) -> None:
+def test_stepping_commands(firmware: Path, through: str) -> None:
     commands = [
         "tbreak chain",
         "continue",
@@ -159,7 +159,7 @@ def test_stepping_commands(firmware: Path) -> None:
         "advance five",
     ]
     commands += ["info symbol $pc", "up", "next", "stepi", "nexti", "info symbol $pc"]
-    seen = debug(firmware, "", commands)
+    seen = debug(firmware, through, commands)
     text = seen.transcript
     assert "three in section .text" in text or "two in section .text" in text
     assert "Value returned is $1 = " in text
@@ -168,11 +168,11 @@ def test_stepping_commands(firmware: Path) -> None:
     assert "Cannot" not in text
 
 
-def test_flash_breakpoints(firmware: Path) -> None:
+def test_flash_breakpoints(firmware: Path, through: str) -> None:
     breaks = [f"break {name}" for name in [*FUNCTIONS, "square"]]
     commands = [*breaks, *["continue"] * 10, "compare-sections", "finish", "next", "x/i eight", "delete"]
     commands += ["tbreak square", "continue", "detach"]
-    with serving(f"sim:stm32f103c8,firmware={firmware}", "--connect", "under-reset") as server:
+    with serving(f"sim:stm32f103c8,firmware={firmware}{through}", "--connect", "under-reset") as server:
         first = run_gdb(server.port, commands, firmware)
         second = run_gdb(server.port, ["compare-sections", "x/2i eight"], firmware)
     for number, name in enumerate([*FUNCTIONS, "square"], 1):
