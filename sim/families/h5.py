@@ -10,9 +10,9 @@ from .caches import DATA_CACHE, INSTRUCTION_CACHE
 from .clocks import ClockPlan, Oscillator
 from .debug_mcu import DebugPlan
 from .family import Family, SystemMemory
+from .m33_parts import general_dma, serial_ports, timers
 from .plain import PlainPlan
 from .quad_flash import QuadFlash, QuadPlan
-from .u5 import general_dma
 from .words import words
 
 __all__ = ["H5_CHIPS", "H5_FAMILIES"]
@@ -136,29 +136,15 @@ _PWR = """
     PRIVCFGR 104 0 3
 """
 _A1, _A2 = "APB1LENR", "APB2ENR"
-_CHANNELS = {f"C{n}CR": 1 for n in range(8)}
 _PLAIN = PlainPlan(
     port_base=0x4202_0000,
     port_gate=("AHB2ENR", 0),
-    timers=(
-        ("TIM2", 0x4000_0000, (_A1, 0)),
-        ("TIM3", 0x4000_0400, (_A1, 1)),
-        ("TIM4", 0x4000_0800, (_A1, 2)),
-        ("TIM5", 0x4000_0C00, (_A1, 3)),
-        ("TIM6", 0x4000_1000, (_A1, 4)),
-        ("TIM7", 0x4000_1400, (_A1, 5)),
-        ("TIM1", 0x4001_2C00, (_A2, 11)),
-        ("TIM8", 0x4001_3400, (_A2, 13)),
-    ),
-    usarts=(
-        ("USART1", 0x4001_3800, (_A2, 14)),
-        ("USART2", 0x4000_4400, (_A1, 17)),
-        ("USART3", 0x4000_4800, (_A1, 18)),
-    ),
+    timers=timers(_A1, _A2),
+    usarts=serial_ports(_A1, _A2),
     files=(
         ("PWR", 0x4402_0800, None, _PWR, {}),
-        ("GPDMA1", 0x4002_0000, ("AHB1ENR", 0), general_dma(8), _CHANNELS),
-        ("GPDMA2", 0x4002_1000, ("AHB1ENR", 1), general_dma(8), _CHANNELS),
+        general_dma("GPDMA1", 0x4002_0000, ("AHB1ENR", 0), 8),
+        general_dma("GPDMA2", 0x4002_1000, ("AHB1ENR", 1), 8),
     ),
     file_sizes={"GPDMA1": 0x1000, "GPDMA2": 0x1000},
     crc=(0x4002_3000, ("AHB1ENR", 12)),

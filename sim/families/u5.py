@@ -13,10 +13,11 @@ from .ecc_flash import EccFlash
 from .ecc_options import OptionPlan, ProtectedArea
 from .ecc_plan import EOP, EOPIE, ERRIE, MER1, OPERR, PGAERR, PGSERR, PROGERR, SIZERR, WRPERR, EccPlan, EccTiming
 from .family import Family, SystemMemory
+from .m33_parts import general_dma, serial_ports, timers
 from .plain import PlainPlan
 from .words import words
 
-__all__ = ["U5_CHIPS", "U5_FAMILIES", "general_dma"]
+__all__ = ["U5_CHIPS", "U5_FAMILIES"]
 
 HSI16_HZ = 16_000_000
 MSI_HZ = (
@@ -185,20 +186,6 @@ _FLASH = EccPlan(
 
 # --- the rest
 
-
-def general_dma(channels: int) -> str:
-    """Return the register map of a GPDMA; a channel that is enabled is not modelled."""
-    lines = ["SECCFGR 0 0 FFFF", "PRIVCFGR 4 0 FFFF", "MISR C 0 0", "SMISR 10 0 0"]
-    for n in range(channels):
-        at = 0x50 + 0x80 * n
-        lines += [f"C{n}LBAR {at:X} 0 FFFF0000", f"C{n}FCR {at + 0xC:X} 0 0", f"C{n}SR {at + 0x10:X} 1 0"]
-        lines += [f"C{n}CR {at + 0x14:X} 0 00C37F07", f"C{n}TR1 {at + 0x40:X} 0 FFFFFFFF"]
-        names = ("TR2", "BR1", "SAR", "DAR")
-        lines += [f"C{n}{name} {at + 0x44 + 4 * k:X} 0 FFFFFFFF" for k, name in enumerate(names)]
-        lines += [f"C{n}LLR {at + 0x7C:X} 0 FFFFFFFF"]
-    return "\n".join(lines)
-
-
 _PWR = """
     CR1    00 0 00000FFF
     CR2    04 0 FFFFFFFF
@@ -225,34 +212,24 @@ _PWR += "".join(
     f"PUCR{p} {0x50 + 8 * n:X} 0 FFFF\nPDCR{p} {0x54 + 8 * n:X} 0 FFFF\n" for n, p in enumerate("ABCDEFGHI")
 )
 _A1, _A2 = "APB1ENR1", "APB2ENR"
-_CHANNELS = {f"C{n}CR": 1 for n in range(16)}
 _PLAIN = PlainPlan(
     port_base=0x4202_0000,
     port_gate=("AHB2ENR1", 0),
     timers=(
-        ("TIM2", 0x4000_0000, (_A1, 0)),
-        ("TIM3", 0x4000_0400, (_A1, 1)),
-        ("TIM4", 0x4000_0800, (_A1, 2)),
-        ("TIM5", 0x4000_0C00, (_A1, 3)),
-        ("TIM6", 0x4000_1000, (_A1, 4)),
-        ("TIM7", 0x4000_1400, (_A1, 5)),
-        ("TIM1", 0x4001_2C00, (_A2, 11)),
-        ("TIM8", 0x4001_3400, (_A2, 13)),
+        *timers(_A1, _A2),
         ("TIM15", 0x4001_4000, (_A2, 16)),
         ("TIM16", 0x4001_4400, (_A2, 17)),
         ("TIM17", 0x4001_4800, (_A2, 18)),
     ),
     usarts=(
-        ("USART1", 0x4001_3800, (_A2, 14)),
-        ("USART2", 0x4000_4400, (_A1, 17)),
-        ("USART3", 0x4000_4800, (_A1, 18)),
+        *serial_ports(_A1, _A2),
         ("UART4", 0x4000_4C00, (_A1, 19)),
         ("UART5", 0x4000_5000, (_A1, 20)),
         ("LPUART1", 0x4600_2400, ("APB3ENR", 6)),
     ),
     files=(
         ("PWR", 0x4602_0800, ("AHB3ENR", 2), _PWR, {}),
-        ("GPDMA1", 0x4002_0000, ("AHB1ENR", 0), general_dma(16), _CHANNELS),
+        general_dma("GPDMA1", 0x4002_0000, ("AHB1ENR", 0), 16),
     ),
     file_sizes={"GPDMA1": 0x1000},
     crc=(0x4002_3000, ("AHB1ENR", 12)),
