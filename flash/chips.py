@@ -29,8 +29,8 @@ F4_AS_F2 = (0x411, 0xC24, 0x413)
 SRAM_START = 0x2000_0000
 ALIKE = 0.7
 NEAREST = 4
-SET_UP_ATTEMPTS = 5
 """How many names are offered where one was not found."""
+SET_UP_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)

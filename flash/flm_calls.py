@@ -20,11 +20,11 @@ from ..probes.access import Batch
 from .diagnosis import ATTEMPT, CoreState, compare_upload, faults
 from .errors import FlashError, LoaderError
 from .flm_layout import CANARY, CallLayout
+from .sanitize import ALL_STOPS
 from .visit import Visit
 
 __all__ = ["Caller", "Calls", "Function", "arguments"]
 
-ALL_STOPS = DFSR.make(HALTED=1, BKPT=1, DWTTRAP=1, VCATCH=1, EXTERNAL=1)
 STATIC_BASE = 9
 """R9, by REGSEL: AAPCS (IHI0042), "Core registers"."""
 RESULT, LEFT = 0, 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..arm.core import CortexM
 from ..probes.access import Batch
+from .chips import Chip
 from .controller import FlashAccess, check_protection
 from .errors import FlashError, LoaderError, ProtectedError
 from .families.cortex_m7 import CACHES_OFF
@@ -23,13 +24,12 @@ from .plan import Plan, SectorContent
 from .progress import Watcher
 from .sanitize import TRAPS_OFF, core_steps
 from .steps import Step
-from .visit import visiting
+from .visit import WATCHDOG_REFRESH, visiting
 
 __all__ = ["FlmEngine"]
 
 log = logging.getLogger(__name__)
 
-WATCHDOG_RELOAD = 0xAAAA
 BASELINE = frozenset({"Cortex-M0", "Cortex-M0+", "Cortex-M1", "Cortex-M23"})
 STACK_LIMITED = frozenset({"Cortex-M33", "Cortex-M35P", "Cortex-M52", "Cortex-M55", "Cortex-M85"})
 
@@ -57,8 +57,7 @@ class FlmEngine:
         known = self._chip.known
         if known is None:
             return
-        banks = sorted({known.sector(sector.start).bank for sector in sectors if known.flash_at(sector.start)})
-        await FlashAccess(self._core.memory, known.family, banks).settle()
+        await FlashAccess(self._core.memory, known.family, _banks(known, sectors)).settle()
         await check_protection(self._core.memory, known.family, sectors)
 
     async def program(
@@ -112,7 +111,7 @@ class FlmEngine:
         known = self._chip.known
         if known is None:
             return
-        banks = sorted({known.sector(sector.start).bank for sector in sectors if known.flash_at(sector.start)})
+        banks = _banks(known, sectors)
         await FlashAccess(self._core.memory, known.family, banks).open()
         batch = Batch()
         for controller in dict.fromkeys(known.family.controller(bank) for bank in banks):
@@ -122,7 +121,12 @@ class FlmEngine:
     async def _feed_watchdog(self) -> None:
         """No algorithm does it, so it is done from outside, where the chip is known."""
         if self._chip.known is not None:
-            await self._core.memory.write32(self._chip.known.family.watchdog_key, WATCHDOG_RELOAD)
+            await self._core.memory.write32(self._chip.known.family.watchdog_key, WATCHDOG_REFRESH)
+
+
+def _banks(known: Chip, sectors: Sequence[Sector] | Sequence[SectorContent]) -> list[int]:
+    """Those of the chip's own flash that ``sectors`` are in."""
+    return sorted({found.bank for sector in sectors if (found := known.flash_at(sector.start))})
 
 
 def _unit(chip: AlgorithmChip) -> int:

@@ -15,7 +15,6 @@ from .memory_map import Region
 __all__ = ["Layout", "Mailbox", "lay_out"]
 
 KIB = 1024
-TABLE_SIZE = 1 * KIB
 SMALL_RAM, TINY_RAM = 16 * KIB, 4 * KIB
 """Below these, the loader gets 2 KiB or 1 instead of 4. Code, 1 KiB of CRC table and the stack fill 1.75 KiB; a loader
 for the tiniest parts makes do with a smaller table."""

@@ -20,7 +20,7 @@ from ..probes.access import Batch, Slot
 from ..probes.errors import HaltpointError, ProbeError
 from .steps import Step
 
-__all__ = ["TRAPS_OFF", "Sanitizer", "core_steps"]
+__all__ = ["ALL_STOPS", "TRAPS_OFF", "Sanitizer", "core_steps"]
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ ALL = 0xFFFF_FFFF
 WAIT_SECONDS = 0.1
 """HSI starts in microseconds; a clock switch takes some cycles."""
 
+ALL_STOPS = DFSR.make(HALTED=1, BKPT=1, DWTTRAP=1, VCATCH=1, EXTERNAL=1)
+"""Written to DFSR, these are forgotten."""
 FAULT_CATCHES = DEMCR.make(VC_HARDERR=1, VC_INTERR=1, VC_BUSERR=1, VC_STATERR=1, VC_CHKERR=1, VC_NOCPERR=1, VC_MMERR=1)
 
 TRAPS_OFF = Step(
@@ -98,7 +100,7 @@ def core_steps(vector_table: int) -> tuple[Step, ...]:
             "DFSR",
             "it must tell why the loader stopped (C1.6.1)",
             DFSR.address,
-            set=DFSR.make(HALTED=1, BKPT=1, DWTTRAP=1, VCATCH=1, EXTERNAL=1),
+            set=ALL_STOPS,
             restore=False,
             survives_reset=True,
         ),

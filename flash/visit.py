@@ -30,10 +30,10 @@ from .caches import empty_caches
 from .chips import Chip
 from .diagnosis import CoreState, look
 from .errors import FlashError, LoaderError
-from .sanitize import Sanitizer, core_steps
+from .sanitize import ALL_STOPS, Sanitizer, core_steps
 from .steps import Step
 
-__all__ = ["Visit", "default_steps", "put_back", "visiting"]
+__all__ = ["WATCHDOG_REFRESH", "Visit", "default_steps", "put_back", "visiting"]
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Visit:
         """Run on from where the core stands, as it stands; why it had stopped is forgotten."""
         self._seen = {}
         batch = Batch()
-        batch.write(DFSR.address, DFSR.make(HALTED=1, BKPT=1, DWTTRAP=1, VCATCH=1, EXTERNAL=1))
+        batch.write(DFSR.address, ALL_STOPS)
         batch.write(DHCSR.address, DBGKEY | DHCSR.make(C_DEBUGEN=1, C_MASKINTS=self._sanitizer.masked))
         await self._memory.run(batch)
 

@@ -241,10 +241,6 @@ class FlashBankController:
         if self.control & ERRIE:
             self.host.irq(self.host.line)
 
-    def refuse_protected(self) -> None:
-        """Set WRPRTERR for an option byte operation that is not allowed."""
-        self._refuse(WRPRTERR)
-
     def refuse_programmed(self) -> None:
         """Set PGERR for an option byte that is not erased."""
         self._refuse(PGERR)

@@ -42,12 +42,6 @@ class PwrCR1(Register, address=0x4000_7000):
     LPR = bit(14)
 
 
-class PwrSR2(Register, address=0x4000_7014):
-    """RM0351 5.4.6."""
-
-    REGLPF = bit(9)
-
-
 class RccCR(Register, address=0x4002_1000):
     """RM0351 6.4.1."""
 
