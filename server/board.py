@@ -99,18 +99,14 @@ class BoardTarget:
         target = Target(
             core,
             chip.regions if chip else None,
-            _flash_session(core, chip, erase_gaps=self._options.erase_gaps),
+            _flash_session(core, chip, erase_gaps=self._options.erase_gaps) if chip else None,
             facts=(*_probe_facts(probe, voltage), *_chip_facts(core, chip)),
             leave_running=self._options.mode is ConnectMode.ATTACH,
         )
         target.reset_kind = self._options.reset
         target.interceptors.append(Semihosting(self._options.semihosting))
-        flash = _flash_session(core, chip, erase_gaps=False)  # a breakpoint changes two bytes, whatever a load does
-        if chip is not None and flash is not None and self._options.flash_breakpoints:
-            core.spare_ram = (chip.ram.start, chip.ram.size)
-            target.flash_breakpoints = FlashBreakpoints(core, flash, chip.regions)
-            await target.flash_breakpoints.adopt(self._left)
-            self._left = {}
+        if chip is not None and self._options.flash_breakpoints:
+            target.flash_breakpoints = await self._flash_breakpoints(core, chip)
         if chip is not None and target.flash is not None and not self._options.memory_map:
             target.plain_flash = PlainFlash(target.flash, chip.regions)
         target.guard = FlashGuard(core, self._known) if self._known else None
@@ -121,6 +117,14 @@ class BoardTarget:
             await core.detach()
         self._memory = core.memory
         return target
+
+    async def _flash_breakpoints(self, core: CortexM, chip: Chip | AlgorithmChip) -> FlashBreakpoints:
+        core.spare_ram = (chip.ram.start, chip.ram.size)
+        session = _flash_session(core, chip, erase_gaps=False)  # a breakpoint changes two bytes, whatever a load does
+        breakpoints = FlashBreakpoints(core, session, chip.regions)
+        await breakpoints.adopt(self._left)
+        self._left = {}
+        return breakpoints
 
     async def _find_chip(self, core: CortexM, volts: float) -> Chip | AlgorithmChip | None:
         """None for a chip that is not known: all but its flash can be debugged."""
@@ -188,9 +192,7 @@ class BoardTarget:
         )
 
 
-def _flash_session(core: CortexM, chip: Chip | AlgorithmChip | None, *, erase_gaps: bool) -> FlashSession | None:
-    if chip is None:
-        return None
+def _flash_session(core: CortexM, chip: Chip | AlgorithmChip, *, erase_gaps: bool) -> FlashSession:
     engine = FlmEngine(core, chip) if isinstance(chip, AlgorithmChip) else None
     session = FlashSession(core, chip, engine, erase_gaps=erase_gaps)
     session.watcher = terminal_watcher()

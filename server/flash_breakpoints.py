@@ -92,7 +92,7 @@ class FlashBreakpoints:
     @property
     def missing(self) -> bool:
         """Whether there are some to be put in."""
-        return not self._core.breakpoints.wanted_in_flash() <= self._core.breakpoints.in_flash.keys()
+        return not self._core.breakpoints.all_in_flash
 
     async def place(self) -> None:
         """Bring flash in line with the table, if there is one to be put in. The core must stand."""

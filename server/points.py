@@ -34,6 +34,11 @@ class BreakpointTable(Protocol):
         """Where BKPT shall stand in flash."""
         ...
 
+    @property
+    def all_in_flash(self) -> bool:
+        """Whether BKPT stands in flash wherever it shall."""
+        ...
+
     def with_comparator(self) -> list[int]:
         """Hardware breakpoints."""
         ...

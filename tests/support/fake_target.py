@@ -107,6 +107,10 @@ class FakeBreakpoints:
     def wanted_in_flash(self) -> set[int]:
         return {address for address, kind in self.table.items() if kind is BreakpointKind.FLASH}
 
+    @property
+    def all_in_flash(self) -> bool:
+        return self.wanted_in_flash() <= self.in_flash.keys()
+
     def with_comparator(self) -> list[int]:
         return [address for address, kind in self.table.items() if kind is BreakpointKind.HARDWARE]
 
