@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 
 from .access import open_board_of
+from .opened import opened
 from .options import Commands, add_target_options
 
 __all__ = ["add"]
@@ -26,14 +27,10 @@ def run(options: argparse.Namespace) -> int:
     board, clock = open_board_of(options)
 
     async def main() -> None:
-        try:
-            for fact in await board.open():
-                print(fact)
+        async with opened(board):
             guard = await board.guard()
             for line in await guard.describe() if guard else []:
                 print(line)
-        finally:
-            await board.close()
 
     trio.run(main, clock=clock)
     return 0

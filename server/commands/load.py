@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from .access import open_board_of
+from .opened import opened
 from .options import Commands, add_target_options, address
 
 __all__ = ["add"]
@@ -33,12 +34,8 @@ def run(options: argparse.Namespace) -> int:
     board, clock = open_board_of(options)
 
     async def main() -> None:
-        try:
-            for fact in await board.open():
-                print(fact)
+        async with opened(board):
             print(await load(board, image))
-        finally:
-            await board.close()
 
     trio.run(main, clock=clock)
     return 0

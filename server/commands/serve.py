@@ -8,6 +8,7 @@ import argparse
 
 from ... import __version__
 from .access import open_board_of
+from .opened import opened
 from .options import Commands, add_target_options, port
 from .semihosting import add_semihosting_options
 
@@ -56,13 +57,9 @@ def run(options: argparse.Namespace) -> int:
     async def main() -> None:
         listener = bind(options.host, options.port)
         async with listener:
-            try:
-                print(f"Haltpoint {__version__}")
-                for fact in await board.open():
-                    print(fact)
+            print(f"Haltpoint {__version__}")
+            async with opened(board):
                 await serve(listener, board, ready)
-            finally:
-                await board.close()
 
     trio.run(main, clock=clock)
     return 0
