@@ -14,6 +14,7 @@ from enum import Enum
 
 from ..probes.access import Batch
 from ..probes.errors import TargetError
+from .address_map import RAM_END
 from .fpb import CODE_END, Fpb
 from .registers_debug import FP_COMP, FP_CTRL
 
@@ -21,9 +22,6 @@ __all__ = ["BKPT", "BreakpointKind", "Breakpoints", "bkpt_number"]
 
 BKPT = 0xBE00
 """BKPT #0 (DDI0403E A7.7.17)."""
-
-SRAM_END = 0x4000_0000
-"""What lies between the code region and this is RAM (DDI0403E B3.1)."""
 
 
 def bkpt_number(halfword: int) -> int | None:
@@ -120,7 +118,7 @@ class Breakpoints:
 
     def in_ram(self, place: int) -> bool:
         """Whether the core can be stopped there by a BKPT instruction only."""
-        return self._fpb.version == 1 and CODE_END <= place < SRAM_END
+        return self._fpb.version == 1 and CODE_END <= place < RAM_END
 
     def room_for(self, places: Iterable[int]) -> bool:
         """Whether the core can be stopped at all of ``places`` besides those of the table."""

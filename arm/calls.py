@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from ..probes.access import Batch, Slot
+from .address_map import RAM_END
 from .registers_core import Regsel
 from .registers_debug import DFSR, DHCSR
 
@@ -32,9 +33,6 @@ WORDS = 24
 
 LONGEST = 16
 """Words; a longer piece of memory is read when it is asked for."""
-
-SIDE_EFFECTS = 0x4000_0000
-"""From here on a read may change something (DDI0403E B3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class Calls:
         words = [
             word
             for address, length in reads
-            if length <= 4 * LONGEST and address + length <= SIDE_EFFECTS
+            if length <= 4 * LONGEST and address + length <= RAM_END
             for word in range(address & ~3, address + length, 4)
         ]
         self._reads = tuple(dict.fromkeys([*words, *self._reads]))[:WORDS]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ..arm.address_map import ADDRESS_SPACE, RAM_END
 from ..arm.breakpoints import BreakpointKind
 from ..arm.core import ConnectMode
 from ..arm.faults import describe_fault
@@ -30,9 +31,6 @@ from .register_access import read_register, write_register
 from .view import virtual_stop
 
 __all__ = ["Target"]
-
-ADDRESS_SPACE = 1 << 32
-PERIPHERALS = 0x4000_0000
 
 
 class Target:
@@ -314,7 +312,7 @@ class Target:
             )
         if not data:
             return
-        if address >= PERIPHERALS:
+        if address >= RAM_END:
             self._reads.forget()  # a flash controller may be there
         await self._core.write_memory(address, data)
         if self.flash is not None and self._core.stop is not None:

@@ -9,18 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from ...arm.address_map import ADDRESS_SPACE, RAM_END
 from ...flash.memory_map import region_at
 from ...probes.errors import AccessFaultError
 from ..target import Target
 
 __all__ = ["CHUNK", "NAME_LIMIT", "TEXT_LIMIT", "Buffer", "Name", "Refused", "Space"]
 
-ADDRESS_SPACE: Final = 1 << 32
 CHUNK: Final = 0x2000
 """Bytes moved at a time, so that a long transfer can be interrupted."""
-
-SIDE_EFFECTS: Final = 0x4000_0000
-"""From here on (peripherals) nothing is read that was not asked for (DDI0403E B3.1)."""
 
 NAME_LIMIT: Final = 4096
 """Longest name or command."""
@@ -78,7 +75,7 @@ class Space:
             return b""
         self.check(address, length)
         first, size = address, length
-        if address + length <= SIDE_EFFECTS:
+        if address + length <= RAM_END:
             # Whole words: most probes take several commands for an odd beginning or end.
             first = address & ~3
             size = (address + length + 3 & ~3) - first
