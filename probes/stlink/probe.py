@@ -79,7 +79,7 @@ class StLink:
 
     def connect(self) -> None:
         """See Probe. Also raises TargetPowerError and NoTargetError; may be called again after a lost target."""
-        self._quick = False
+        self._quick, self._kept = False, 0
         self._link.connect()
         self._memory.learn_window()
 
@@ -133,7 +133,8 @@ class StLink:
         return result
 
     def _run_list(self, run: Sequence[Access], index: int) -> list[Result]:
-        results: list[Result] = [*self._memory.run_words(run, index)]
+        words = self._memory.run_words(run, index)
+        results = [self._with_kept(access, word) for access, word in zip(run, words, strict=True)]
         last = run[-1]
         if isinstance(last, Poll):
             first = results[-1]
@@ -144,7 +145,7 @@ class StLink:
     def _run_one(self, access: Access, index: int) -> Result:
         match access:
             case Read():
-                return self._memory.read(access, index)
+                return self._with_kept(access, self._memory.read(access, index))
             case Write():
                 self._memory.write(access, index)
             case ReadBlock(address, length):

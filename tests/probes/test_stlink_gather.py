@@ -100,6 +100,28 @@ def test_a_condition_that_does_not_hold_ends_the_batch() -> None:
     on_board(scenario, code=[0xE7FE], mode=ConnectMode.ATTACH)
 
 
+@pytest.mark.parametrize("others", [0, 4])
+def test_what_looking_cleared_is_told_to_the_next_reader_alone(others: int) -> None:
+    """A reset that only looks at S_REGRDY have seen, read by a word alone and by a list of words."""
+
+    async def scenario(bench: Bench) -> None:
+        await bench.memory.read32(DHCSR)
+        bench.board.machine.system_reset()
+        batch = Batch()
+        batch.read_core(0, 1)
+        batch.read(0x0800_0000)
+        await bench.memory.run(batch)
+        for expected in (RESET, 0):
+            batch = Batch()
+            dhcsr = batch.read(DHCSR)
+            for number in range(others):
+                batch.read(0x0800_0000 + 4 * number)
+            await bench.memory.run(batch)
+            assert dhcsr.value & RESET == expected
+
+    on_board(scenario, code=[0xE7FE])
+
+
 def test_a_refused_word_is_told_by_its_place_in_the_batch() -> None:
     async def scenario(bench: Bench) -> None:
         batch = Batch()
