@@ -37,7 +37,7 @@ rtt setup 0x20000000 4096 {SEGGER RTT}
 rtt polling_interval 20
 rtt server start 50000 0
 rtt start
-CDSWOConfigure 0 8000000 /tmp/swo
+CDSWOConfigure 0 8000000 swo.bin
 exec SetRTTAddr 0x20000000
 exec memU32 0x20000000 = 0
 SWO EnableTarget 8000000 2000000 1 0
