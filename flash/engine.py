@@ -23,8 +23,8 @@ from .plan import Plan
 from .progress import Watcher
 from .run import LoaderRun, UnreadableError
 from .steps import Step
-from .stream import cut
-from .survey import SKIP, Survey, everything
+from .stream import SKIP, cut
+from .survey import Survey, everything
 from .visit import Visit, default_steps, put_back, visiting
 
 __all__ = ["LoaderEngine"]
@@ -106,6 +106,6 @@ class LoaderEngine:
         """A run that has not asked anything, in a core that is locked up."""
         await visit.halt()
         run = LoaderRun(self._memory, self._chip.family, self.layout, visit)
-        await run.begin([SKIP])
-        await run.ask(SKIP, 0.0)
+        await run.begin([SKIP.data])
+        await run.ask(SKIP.data, 0.0)
         return run

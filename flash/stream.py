@@ -15,7 +15,7 @@ from enum import IntEnum
 from .family import Family, Timing
 from .plan import Plan, Run
 
-__all__ = ["Operation", "Outcome", "Piece", "cut", "raw_crc"]
+__all__ = ["SKIP", "Operation", "Outcome", "Piece", "cut", "raw_crc"]
 
 ALL_ONES = 0xFFFF_FFFF
 NO_TIME = Timing(0.0, 0.0)

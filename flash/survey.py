@@ -14,12 +14,11 @@ from enum import IntEnum
 
 from .family import Family
 from .plan import Plan, Run, SectorContent
-from .stream import Operation, raw_crc
+from .stream import SKIP, Operation, raw_crc
 
-__all__ = ["SKIP", "Findings", "Survey", "Verdict", "everything"]
+__all__ = ["Findings", "Survey", "Verdict", "everything"]
 
 HEADER, ENTRY, WORD = 16, 8, 4
-SKIP = struct.pack("<3I", 0, 0, Operation.SKIP)
 
 
 class Verdict(IntEnum):
@@ -70,7 +69,7 @@ class Survey:
     @property
     def pieces(self) -> list[bytes]:
         """The stream, a slot each."""
-        return [bytes(piece) + SKIP for piece in self._pieces]
+        return [bytes(piece) + SKIP.data for piece in self._pieces]
 
     def _parts(self, sector: SectorContent) -> list[Run]:
         """What is known, and the gaps as if they were to be blank."""
@@ -98,7 +97,7 @@ class Survey:
 
     def _room(self) -> int:
         """Bytes left in the last piece; the end of each is a command that skips the rest."""
-        return self._payload - len(SKIP) - len(self._pieces[-1]) if self._pieces else 0
+        return self._payload - len(SKIP.data) - len(self._pieces[-1]) if self._pieces else 0
 
     def _begin(self, area: Run) -> None:
         """A new command for areas of this size."""
