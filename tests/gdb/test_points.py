@@ -14,7 +14,6 @@ from support.real_gdb import ROOT, run_gdb, serving
 
 HERE = Path(__file__).parent
 BLINK = ROOT / "examples" / "blink"
-PROBES = {"stlink": "", "ftdi-swd": ",probe=ft2232h,wire=swd"}
 FUNCTIONS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
@@ -29,13 +28,6 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     linking: list[str | Path] = ["-T", BLINK / "stm32f103c8.ld", "-Wl,--build-id=none"]
     subprocess.run(["arm-none-eabi-gcc", *options, *linking, *sources, "-o", elf], check=True)
     return elf
-
-
-@pytest.fixture(params=list(PROBES.values()), ids=list(PROBES))
-def through(request: pytest.FixtureRequest) -> str:
-    """What makes a board's selector one with this kind of probe."""
-    assert isinstance(request.param, str)
-    return request.param
 
 
 @dataclass
@@ -54,11 +46,11 @@ class Debugged:
         return [int(text, 0) for text in found]
 
 
-def debug(firmware: Path, through: str, commands: Sequence[str], *options: str) -> Debugged:
+def debug(firmware: Path, by: str, commands: Sequence[str], *options: str) -> Debugged:
     """A session on a board that holds the firmware, from its reset vector on."""
     log = firmware.with_name("packets.log")
     log.unlink(missing_ok=True)
-    with serving(f"sim:stm32f103c8,firmware={firmware}{through}", "--connect", "under-reset", *options) as server:
+    with serving(f"sim:stm32f103c8,firmware={firmware}{by}", "--connect", "under-reset", *options) as server:
         first = [f"set remotelogfile {log}", f"target extended-remote 127.0.0.1:{server.port}"]
         transcript = run_gdb(server.port, [*first, *commands], firmware, connect=False)
         status, errors = server.stop()
@@ -67,10 +59,10 @@ def debug(firmware: Path, through: str, commands: Sequence[str], *options: str) 
     return Debugged(transcript, packets)
 
 
-def test_watchpoints(firmware: Path, through: str) -> None:
+def test_watchpoints(firmware: Path, by: str) -> None:
     commands = ["tbreak main", "continue", "watch last.count", "continue", "info symbol $pc", "continue", "delete"]
     commands += ["rwatch limit", "continue", "x/i $pc", "awatch bytes[5]", "continue", "continue", "info watchpoints"]
-    seen = debug(firmware, through, commands)
+    seen = debug(firmware, by, commands)
     text = seen.transcript
     assert text.count("Hardware watchpoint 2: last.count\n\nOld value = ") == 2
     assert "New value = 1\n" in text
@@ -108,19 +100,19 @@ def test_more_watchpoints_than_comparators(firmware: Path) -> None:
     assert "the core has 4 watchpoint comparators, this takes 1 of them and 4 are in use" in seen.transcript
 
 
-def test_breakpoints_of_all_kinds(firmware: Path, through: str) -> None:
+def test_breakpoints_of_all_kinds(firmware: Path, by: str) -> None:
     commands = ["hbreak square", "tbreak record", "continue", "continue", "continue", "info breakpoints"]
-    seen = debug(firmware, through, commands)
+    seen = debug(firmware, by, commands)
     assert seen.transcript.count("Breakpoint 1, square") == 2
     assert seen.transcript.count("Temporary breakpoint 2, record") == 1
     assert "breakpoint already hit 2 times" in seen.transcript
 
 
-def test_a_condition_in_a_loop_costs_no_packets(firmware: Path, through: str) -> None:
+def test_a_condition_in_a_loop_costs_no_packets(firmware: Path, by: str) -> None:
     """Two hundred false hits between one continue and its stop, and GDB says nothing in between."""
     seen = debug(
         firmware,
-        through,
+        by,
         ["tbreak count", "continue", f"break points.c:{in_loop()} if i == 200",
          "continue", "print i", "print sum"],
     )  # fmt: skip
@@ -137,16 +129,16 @@ def in_loop() -> int:
     return next(number for number, line in enumerate(lines, 1) if "in the loop" in line)
 
 
-def test_dprintf(firmware: Path, through: str) -> None:
+def test_dprintf(firmware: Path, by: str) -> None:
     formatted = r'dprintf square,"square of %d, %s, limit %u\n", value, &greeting[0], limit'
-    seen = debug(firmware, through, ["set dprintf-style agent", formatted, "break one", "continue", "continue"])
+    seen = debug(firmware, by, ["set dprintf-style agent", formatted, "break one", "continue", "continue"])
     assert seen.transcript.count("square of 3, hello, limit 7") == 2
     assert seen.transcript.count("Breakpoint 2, one") == 2
     assert any(";cmds:" in packet for packet in seen.packets)
     assert seen.count("vCont;s") == 1, "off the breakpoint at one, and no other"
 
 
-def test_stepping_commands(firmware: Path, through: str) -> None:
+def test_stepping_commands(firmware: Path, by: str) -> None:
     commands = [
         "tbreak chain",
         "continue",
@@ -159,7 +151,7 @@ def test_stepping_commands(firmware: Path, through: str) -> None:
         "advance five",
     ]
     commands += ["info symbol $pc", "up", "next", "stepi", "nexti", "info symbol $pc"]
-    seen = debug(firmware, through, commands)
+    seen = debug(firmware, by, commands)
     text = seen.transcript
     assert "three in section .text" in text or "two in section .text" in text
     assert "Value returned is $1 = " in text
@@ -168,11 +160,11 @@ def test_stepping_commands(firmware: Path, through: str) -> None:
     assert "Cannot" not in text
 
 
-def test_flash_breakpoints(firmware: Path, through: str) -> None:
+def test_flash_breakpoints(firmware: Path, by: str) -> None:
     breaks = [f"break {name}" for name in [*FUNCTIONS, "square"]]
     commands = [*breaks, *["continue"] * 10, "compare-sections", "finish", "next", "x/i eight", "delete"]
     commands += ["tbreak square", "continue", "detach"]
-    with serving(f"sim:stm32f103c8,firmware={firmware}{through}", "--connect", "under-reset") as server:
+    with serving(f"sim:stm32f103c8,firmware={firmware}{by}", "--connect", "under-reset") as server:
         first = run_gdb(server.port, commands, firmware)
         second = run_gdb(server.port, ["compare-sections", "x/2i eight"], firmware)
     for number, name in enumerate([*FUNCTIONS, "square"], 1):
